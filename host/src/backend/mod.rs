@@ -1,0 +1,45 @@
+//! Backends run attempts and keep nothing. The trait, and what an attempt is run in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempt, Events, Report, Silent};
+use crate::error::Result;
+
+#[cfg(feature = "wasm")]
+pub mod wasm;
+
+/// Runs attempts. Never sees a store.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// Runs the attempt to its outcome. When this returns, nothing of the attempt runs any more.
+    ///
+    /// When `context.cancel` fires it returns soon, with a failure of kind `Cancelled`. Dropping the future stops the
+    /// attempt too. It ends by `attempt.sandbox.limits.timeout` at the latest, with a failure of kind `TimedOut`.
+    ///
+    /// # Errors
+    /// The attempt was not run, and the guest is not to blame: the host may try again.
+    async fn execute(&self, attempt: Attempt, context: &Context) -> Result<Report>;
+
+    /// How many attempts may run at once.
+    fn capacity(&self) -> usize;
+}
+
+/// What an attempt is run in: who hears it, and what stops it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who hears what it says.
+    pub events: Arc<dyn Events>,
+    /// Stops it when it fires.
+    pub cancel: CancellationToken,
+}
+
+impl Default for Context {
+    /// Nobody listens, nothing cancels.
+    fn default() -> Self {
+        Self { events: Arc::new(Silent), cancel: CancellationToken::new() }
+    }
+}

@@ -1,0 +1,224 @@
+//! What the host could not do, sorted by what the caller can do about it. The one table of codes, statuses and exit codes.
+//!
+//! What a guest did wrong is a [`Failure`]: data, kept with the job.
+
+use std::time::Duration;
+
+use crate::failure::{Failure, FailureKind};
+use crate::id::JobId;
+
+/// What went wrong below this level.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the host did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such thing, and there may never have been one.
+    #[error("no {what} {name}{}", near(.nearest.as_deref()))]
+    NotFound {
+        /// What was looked for: "job", "module", "function".
+        what: &'static str,
+        /// Under which name.
+        name: String,
+        /// A name that exists and looks like it.
+        nearest: Option<String>,
+    },
+    /// The job was here; its time to live ran out.
+    #[error("job {0} has expired")]
+    Expired(JobId),
+    /// What was given cannot be used.
+    #[error("{what} is not valid: {why}")]
+    Invalid {
+        /// What was given.
+        what: &'static str,
+        /// Why it cannot be used.
+        why: String,
+    },
+    /// Understood, and not allowed here.
+    #[error("refused: {why}")]
+    Refused {
+        /// The rule that says no.
+        why: String,
+    },
+    /// The module cannot be taken in.
+    #[error("module refused ({code}): {why}")]
+    Module {
+        /// The rule it broke, stable: `module_invalid`, `precompiled_refused`, `limit:functions`, …
+        code: String,
+        /// What about it.
+        why: String,
+    },
+    /// Too much at once; later will do.
+    #[error("busy, try again in {}", humantime::format_duration(*.retry_after))]
+    Busy {
+        /// A good time to wait first.
+        retry_after: Duration,
+    },
+    /// Somebody else changed the job first.
+    #[error("job {0} changed since it was read")]
+    Conflict(JobId),
+    /// The job has finished, so it cannot be cancelled, and cannot finish again.
+    #[error("job {0} has already finished")]
+    Finished(JobId),
+    /// The wait ended before the job did. The job goes on.
+    #[error("job {id} is not finished after {}; it goes on", humantime::format_duration(*.waited))]
+    WaitTimedOut {
+        /// The job.
+        id: JobId,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The job failed: there is no result, and this is why.
+    #[error("{0}")]
+    Failed(Failure),
+    /// The job was cancelled: there is no result.
+    #[error("job {id} was cancelled: {reason}")]
+    Cancelled {
+        /// The job.
+        id: JobId,
+        /// What the canceller said.
+        reason: String,
+    },
+    /// The host is going down and takes nothing new.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// No room is left where jobs are kept. Nothing was kept of what was asked.
+    #[error("storage is full: {why}")]
+    StorageFull {
+        /// What could not be written.
+        why: String,
+    },
+    /// The part is not in this build.
+    #[error("{part} is not built in (cargo feature `{feature}`)")]
+    Missing {
+        /// What was asked for.
+        part: String,
+        /// The cargo feature that has it.
+        feature: &'static str,
+    },
+    /// A kept record cannot be read. Others can.
+    #[error("{what} is damaged: {why}")]
+    Corrupt {
+        /// Which record.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something the host stands on failed: a disk, a process, a library.
+    #[error("{part} failed")]
+    Fault {
+        /// Which part.
+        part: &'static str,
+        /// What it said.
+        #[source]
+        source: Source,
+    },
+}
+
+fn near(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+impl Error {
+    /// `Invalid`, of what and why.
+    pub fn invalid(what: &'static str, why: impl Into<String>) -> Self {
+        Self::Invalid { what, why: why.into() }
+    }
+
+    /// `NotFound`, of what and which, with no suggestion.
+    pub fn not_found(what: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { what, name: name.to_string(), nearest: None }
+    }
+
+    /// `Refused`, and why.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into() }
+    }
+
+    /// `Fault` of a part.
+    pub fn fault(part: &'static str, source: impl Into<Source>) -> Self {
+        Self::Fault { part, source: source.into() }
+    }
+
+    /// The row of the table this error is sorted under.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::NotFound { .. } => Class::new("not_found", 404, 3),
+            Self::Expired(_) => Class::new("expired", 410, 3),
+            Self::Invalid { .. } => Class::new("invalid", 400, 2),
+            Self::Refused { .. } => Class::new("refused", 403, 4),
+            Self::Module { .. } => Class::new("module_refused", 422, 4),
+            Self::Busy { .. } => Class::new("busy", 503, 5),
+            Self::Conflict(_) => Class::new("conflict", 409, 5),
+            Self::Finished(_) => Class::new("finished", 409, 4),
+            Self::WaitTimedOut { .. } => Class::new("wait_timed_out", 408, 124),
+            Self::Failed(failure) if failure.kind == FailureKind::TimedOut => Class::new("timed_out", 422, 124),
+            Self::Failed(_) => Class::new("failed", 422, 1),
+            Self::Cancelled { .. } => Class::new("cancelled", 409, 130),
+            Self::ShuttingDown => Class::new("shutting_down", 503, 5),
+            Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
+            Self::Missing { .. } => Class::new("not_built_in", 501, 2),
+            Self::Corrupt { .. } => Class::new("corrupt", 500, 5),
+            Self::Fault { .. } => Class::new("fault", 500, 5),
+        }
+    }
+
+    /// This error and all it rests on, outermost first, in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(source) = next {
+            text.push_str(": ");
+            text.push_str(&source.to_string());
+            next = source.source();
+        }
+        text
+    }
+}
+
+/// How scripts see an error. These are never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The stable code, as in a problem document (RFC 9457).
+    pub code: &'static str,
+    /// The HTTP status (RFC 9110).
+    pub status: u16,
+    /// The exit code of the command line: 1 the job failed, 2 usage, 3 not found, 4 refused, 5 the host, 124 timed out,
+    /// 130 cancelled.
+    pub exit: u8,
+}
+
+impl Class {
+    const fn new(code: &'static str, status: u16, exit: u8) -> Self {
+        Self { code, status, exit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_causes_in_order() {
+        let error = Error::fault("store", std::io::Error::other("disk on fire"));
+        assert_eq!(error.chain(), "store failed: disk on fire");
+    }
+
+    #[test]
+    fn unknown_expired_and_failed_are_different_answers() {
+        let id = JobId::from_bytes([7; 16]);
+        let errors = [
+            Error::not_found("job", id),
+            Error::Expired(id),
+            Error::Failed(Failure::new(FailureKind::Failed, "x")),
+            Error::WaitTimedOut { id, waited: Duration::from_secs(1) },
+        ];
+        let codes: std::collections::BTreeSet<_> = errors.iter().map(|error| error.class().code).collect();
+        assert_eq!(codes.len(), errors.len());
+    }
+}

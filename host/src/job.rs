@@ -1,0 +1,512 @@
+//! A job: a spec that never changes and a state that changes only by the transitions here. No IO, no clock.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::{Outcome, Progress, Report, Timings, Usage};
+use crate::failure::{Failure, FailureKind};
+use crate::id::{Digest, JobId, WorkerId};
+use crate::payload::Payload;
+use crate::retry::Retry;
+use crate::sandbox::Sandbox;
+use crate::time::Timestamp;
+
+/// What was asked for. Written once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The job's name.
+    pub id: JobId,
+    /// When it was submitted.
+    pub created: Timestamp,
+    /// The code, resolved at submit: a retry runs the same.
+    pub module: Digest,
+    /// Which of its functions.
+    pub function: String,
+    /// What the function is given.
+    pub input: Payload,
+    /// Everything else about it.
+    pub options: Options,
+}
+
+/// How a job is to be run and kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// What each attempt may use and touch.
+    pub sandbox: Sandbox,
+    /// How often to try.
+    pub retry: Retry,
+    /// Not to be started before this.
+    pub run_at: Timestamp,
+    /// Higher ones are started first.
+    pub priority: i32,
+    /// How long it is kept after it finished; `None`: until it is removed.
+    pub ttl: Option<Duration>,
+    /// At most one job has it.
+    pub key: Option<IdempotencyKey>,
+    /// Who asked, as the host established it.
+    pub principal: Option<String>,
+    /// The caller's own notes.
+    pub labels: BTreeMap<String, String>,
+    /// What the caller called the module.
+    pub module_name: Option<String>,
+}
+
+/// Makes a submit that is sent twice one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// Any text of 1 to 255 bytes.
+    pub name: String,
+    /// How long the key names the first job.
+    pub holds: KeyHolds,
+}
+
+/// How long an idempotency key names its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyHolds {
+    /// As long as the job is kept: a repeated submit answers with the finished job too.
+    WhileKept,
+    /// Until the job finishes: a submit after that is a new job.
+    UntilFinished,
+}
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Grows by one with every transition, from 1.
+    pub version: u64,
+    /// How many attempts were started.
+    pub attempt: u32,
+    /// What it is doing.
+    pub phase: Phase,
+    /// The latest progress of this attempt.
+    pub progress: Option<Progress>,
+    /// That, when and why somebody asked to cancel it.
+    pub cancel: Option<CancelRequest>,
+    /// When the first attempt started.
+    pub started: Option<Timestamp>,
+    /// What the last attempt that ended had used.
+    pub usage: Usage,
+    /// The failure of the last attempt that ended, when another follows.
+    pub last_failure: Option<Failure>,
+}
+
+/// Somebody asked to cancel a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    /// When.
+    pub at: Timestamp,
+    /// Why; at most [`REASON_LIMIT`] bytes.
+    pub reason: String,
+}
+
+/// Longest reason of a cancel that is kept, in bytes.
+pub const REASON_LIMIT: usize = 1024;
+
+/// What a job is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Waiting, until `run_at` at least.
+    Pending {
+        /// Not to be started before this.
+        run_at: Timestamp,
+    },
+    /// An attempt runs.
+    Running {
+        /// Who runs it.
+        worker: WorkerId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// There is an output.
+    Completed {
+        /// The output.
+        output: Payload,
+        /// When.
+        at: Timestamp,
+    },
+    /// There will be no output.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// When.
+        at: Timestamp,
+    },
+    /// Stopped because somebody asked.
+    Cancelled {
+        /// What they said.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What a job is doing, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Waiting to be started.
+    Pending,
+    /// An attempt runs.
+    Running,
+    /// Ended with an output.
+    Completed,
+    /// Ended without one.
+    Failed,
+    /// Stopped because somebody asked.
+    Cancelled,
+}
+
+impl Status {
+    /// All five.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
+
+    /// The name in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing will change any more.
+    #[must_use]
+    pub fn is_finished(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = crate::error::Error;
+
+    fn from_str(text: &str) -> crate::error::Result<Self> {
+        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        known.ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            crate::error::Error::invalid("status", format!("{:?} is none of {all}", crate::id::shorten(text)))
+        })
+    }
+}
+
+/// A transition that the state does not allow. Not an error: somebody else was first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Illegal {
+    /// The job has finished.
+    Finished,
+    /// Its time has not come, or another worker has it.
+    NotDue,
+    /// It is not running, or not by this worker.
+    NotYours,
+}
+
+/// Whether the worker of a running job is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// It renewed its lease, or holds its lock.
+    Alive,
+    /// It died, or was silent beyond its lease.
+    Lost,
+}
+
+impl State {
+    /// The first state of a job.
+    #[must_use]
+    pub fn new(spec: &Spec) -> Self {
+        Self {
+            version: 1,
+            attempt: 0,
+            phase: Phase::Pending { run_at: spec.options.run_at },
+            progress: None,
+            cancel: None,
+            started: None,
+            usage: Usage::default(),
+            last_failure: None,
+        }
+    }
+
+    /// The job in a word.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::Pending { .. } => Status::Pending,
+            Phase::Running { .. } => Status::Running,
+            Phase::Completed { .. } => Status::Completed,
+            Phase::Failed { .. } => Status::Failed,
+            Phase::Cancelled { .. } => Status::Cancelled,
+        }
+    }
+
+    /// When it finished, if it has.
+    #[must_use]
+    pub fn finished(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Completed { at, .. } | Phase::Failed { at, .. } | Phase::Cancelled { at, .. } => Some(at),
+            Phase::Pending { .. } | Phase::Running { .. } => None,
+        }
+    }
+
+    /// When it may be removed: `ttl` after it finished. Unfinished jobs never expire.
+    #[must_use]
+    pub fn expires(&self, spec: &Spec) -> Option<Timestamp> {
+        Some(self.finished()?.plus(spec.options.ttl?))
+    }
+
+    /// Starts an attempt on `worker`: of a pending job whose time has come, or of a running one whose worker is lost.
+    ///
+    /// A lost job whose cancel was asked for ends as cancelled; one with no attempt left fails as lost. So the state that
+    /// comes out is running, or finished.
+    ///
+    /// # Errors
+    /// `Finished`; `NotDue` before its time, or when its worker is alive.
+    pub fn start(&self, spec: &Spec, worker: WorkerId, owner: Owner, now: Timestamp) -> Result<Self, Illegal> {
+        match self.phase {
+            Phase::Pending { run_at } if run_at <= now => Ok(self.running(worker, now)),
+            Phase::Running { .. } if owner == Owner::Lost => Ok(self.recovered(spec, worker, now)),
+            Phase::Pending { .. } | Phase::Running { .. } => Err(Illegal::NotDue),
+            _ => Err(Illegal::Finished),
+        }
+    }
+
+    fn running(&self, worker: WorkerId, now: Timestamp) -> Self {
+        let mut next = self.next(Phase::Running { worker, since: now });
+        next.attempt += 1;
+        next.progress = None;
+        next.started = self.started.or(Some(now));
+        next
+    }
+
+    fn recovered(&self, spec: &Spec, worker: WorkerId, now: Timestamp) -> Self {
+        if let Some(cancel) = &self.cancel {
+            return self.next(Phase::Cancelled { reason: cancel.reason.clone(), at: now });
+        }
+        if self.attempt < spec.options.retry.attempts {
+            return self.running(worker, now);
+        }
+        let attempts = if self.attempt == 1 { "its one attempt".into() } else { format!("each of its {} attempts", self.attempt) };
+        let message = format!("the worker died during {attempts}");
+        self.next(Phase::Failed { failure: Failure::new(FailureKind::Lost, message), at: now })
+    }
+
+    /// Notes how far the attempt is.
+    ///
+    /// # Errors
+    /// `NotYours` unless `worker` runs it.
+    pub fn renew(&self, worker: WorkerId, progress: Progress) -> Result<Self, Illegal> {
+        self.require(worker)?;
+        let mut next = self.next(self.phase.clone());
+        next.progress = Some(progress);
+        Ok(next)
+    }
+
+    /// Gives the job back, for another worker to start at once: a host that goes down gracefully. The attempt is not
+    /// counted. One whose cancel was asked for is cancelled instead.
+    ///
+    /// # Errors
+    /// `NotYours` unless `worker` runs it.
+    pub fn release(&self, worker: WorkerId, now: Timestamp) -> Result<Self, Illegal> {
+        self.require(worker)?;
+        if let Some(cancel) = &self.cancel {
+            return Ok(self.next(Phase::Cancelled { reason: cancel.reason.clone(), at: now }));
+        }
+        let mut next = self.next(Phase::Pending { run_at: now });
+        next.attempt -= 1;
+        next.progress = None;
+        Ok(next)
+    }
+
+    /// Asks to cancel: a pending job is cancelled, a running one remembers it, and will be when its attempt ends.
+    ///
+    /// Asking again keeps the first reason, and is not a transition: the state comes back as it is.
+    ///
+    /// # Errors
+    /// `Finished`.
+    pub fn cancel(&self, reason: &str, now: Timestamp) -> Result<Self, Illegal> {
+        let reason = crate::failure::clean(reason, REASON_LIMIT);
+        match self.phase {
+            Phase::Pending { .. } => Ok(self.next(Phase::Cancelled { reason, at: now })),
+            Phase::Running { .. } if self.cancel.is_some() => Ok(self.clone()),
+            Phase::Running { .. } => {
+                let mut next = self.next(self.phase.clone());
+                next.cancel = Some(CancelRequest { at: now, reason });
+                Ok(next)
+            }
+            _ => Err(Illegal::Finished),
+        }
+    }
+
+    /// Ends the attempt: completed, failed, pending again for the next attempt, or cancelled if that was asked for,
+    /// whatever the outcome.
+    ///
+    /// # Errors
+    /// `NotYours` unless `worker` runs it: it was slow, and another has the job by now.
+    pub fn finish(&self, spec: &Spec, worker: WorkerId, report: Report, now: Timestamp) -> Result<Self, Illegal> {
+        self.require(worker)?;
+        let failure = report.outcome.as_ref().err().cloned();
+        let mut next = self.next(self.settled(spec, report.outcome, now));
+        next.usage = report.usage;
+        if let Phase::Pending { .. } = next.phase {
+            next.progress = None;
+            next.last_failure = failure;
+        }
+        Ok(next)
+    }
+
+    fn settled(&self, spec: &Spec, outcome: Outcome, now: Timestamp) -> Phase {
+        match (outcome, &self.cancel) {
+            (_, Some(cancel)) => Phase::Cancelled { reason: cancel.reason.clone(), at: now },
+            (Ok(output), None) => Phase::Completed { output, at: now },
+            (Err(failure), None) => match spec.options.retry.after(failure.kind, self.attempt) {
+                Some(delay) => Phase::Pending { run_at: now.plus(delay) },
+                None => Phase::Failed { failure, at: now },
+            },
+        }
+    }
+
+    fn require(&self, worker: WorkerId) -> Result<(), Illegal> {
+        match self.phase {
+            Phase::Running { worker: owner, .. } if owner == worker => Ok(()),
+            _ => Err(Illegal::NotYours),
+        }
+    }
+
+    fn next(&self, phase: Phase) -> Self {
+        Self { version: self.version + 1, phase, ..self.clone() }
+    }
+}
+
+/// A job: what was asked for, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// What was asked for.
+    pub spec: Spec,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Job {
+    /// A job that nobody has started.
+    #[must_use]
+    pub fn new(spec: Spec) -> Self {
+        let state = State::new(&spec);
+        Self { spec, state }
+    }
+
+    /// Everything about it but the bytes of its payloads.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let (spec, state) = (&self.spec, &self.state);
+        Summary {
+            id: spec.id,
+            status: state.status(),
+            version: state.version,
+            module: spec.module,
+            function: spec.function.clone(),
+            options: spec.options.clone(),
+            input: Size::of(&spec.input),
+            created: spec.created,
+            started: state.started,
+            finished: state.finished(),
+            expires: state.expires(spec),
+            run_at: if let Phase::Pending { run_at } = state.phase { Some(run_at) } else { None },
+            attempt: state.attempt,
+            worker: if let Phase::Running { worker, .. } = state.phase { Some(worker) } else { None },
+            progress: state.progress.clone(),
+            cancel: state.cancel.clone(),
+            usage: state.usage.clone(),
+            output: if let Phase::Completed { output, .. } = &state.phase { Some(Size::of(output)) } else { None },
+            failure: match &state.phase {
+                Phase::Failed { failure, .. } => Some(failure.clone()),
+                Phase::Pending { .. } | Phase::Running { .. } => state.last_failure.clone(),
+                Phase::Completed { .. } | Phase::Cancelled { .. } => None,
+            },
+            cancelled: if let Phase::Cancelled { reason, .. } = &state.phase { Some(reason.clone()) } else { None },
+        }
+    }
+}
+
+/// The size and media type of a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Its media type.
+    pub content_type: String,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl Size {
+    /// The size of a payload.
+    #[must_use]
+    pub fn of(payload: &Payload) -> Self {
+        Self { content_type: payload.content_type().to_owned(), bytes: payload.len() }
+    }
+}
+
+/// Everything about a job but the bytes of its payloads: what a list, a status or metadata needs, at a fixed cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The job's name.
+    pub id: JobId,
+    /// What it is doing.
+    pub status: Status,
+    /// How many transitions there were, the first state included.
+    pub version: u64,
+    /// The code.
+    pub module: Digest,
+    /// Which of its functions.
+    pub function: String,
+    /// How it is run and kept.
+    pub options: Options,
+    /// The input's size.
+    pub input: Size,
+    /// When it was submitted.
+    pub created: Timestamp,
+    /// When its first attempt started.
+    pub started: Option<Timestamp>,
+    /// When it finished.
+    pub finished: Option<Timestamp>,
+    /// When it may be removed.
+    pub expires: Option<Timestamp>,
+    /// While pending: not to be started before this.
+    pub run_at: Option<Timestamp>,
+    /// How many attempts were started.
+    pub attempt: u32,
+    /// While running: who runs it.
+    pub worker: Option<WorkerId>,
+    /// The latest progress.
+    pub progress: Option<Progress>,
+    /// That somebody asked to cancel it.
+    pub cancel: Option<CancelRequest>,
+    /// What its last attempt used.
+    pub usage: Usage,
+    /// The output's size, when it completed.
+    pub output: Option<Size>,
+    /// Why it failed, or why the attempt before this one did.
+    pub failure: Option<Failure>,
+    /// Why it was cancelled.
+    pub cancelled: Option<String>,
+}
+
+impl Summary {
+    /// How long it waited and ran. Never shorter than the truth: the times are those of the events themselves.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let started = self.started;
+        Timings {
+            queued: started.map(|started| started.since(self.created)),
+            duration: started.and_then(|started| self.finished.map(|finished| finished.since(started))),
+        }
+    }
+}

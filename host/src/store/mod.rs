@@ -1,0 +1,181 @@
+//! Stores keep jobs. The trait, what its methods take and give, and how one is opened by URL.
+//!
+//! A store does not decide what happens to a job: [`State`]'s transitions do. A store compares one number and keeps what
+//! it is given. A type is a store when it passes the conformance suite in `tests/src/store.rs`.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::attempt::LogEntry;
+use crate::error::Result;
+use crate::id::{JobId, WorkerId};
+use crate::job::{Job, State, Status, Summary};
+use crate::time::Timestamp;
+
+#[cfg(feature = "file")]
+pub mod file;
+pub mod memory;
+mod open;
+
+pub use open::{Durability, open};
+
+/// Keeps jobs.
+///
+/// # Contract
+/// Each method is atomic: all of it happened, or none. When it returns `Ok`, the change survives what the store says it
+/// survives. A write that fails is an error, never a log line; after an error nothing of it is kept, unless the error is
+/// `Fault`, when it may be. Dropping a future before it is ready leaves the change made or not made, never half. Methods
+/// may be called at once from many tasks, and from other processes where the store is shared.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Adds a job, in the state it comes in: new, or already started by its host.
+    ///
+    /// When the job has an idempotency key that already names another, nothing is added and the answer is that job: of
+    /// any number of racing inserts with one key, exactly one adds. A key that holds until its job finishes, and whose
+    /// job has, is taken over, as is a key whose job is expired or removed. An id that is there already is `Conflict`.
+    async fn insert(&self, job: &Job) -> Result<Inserted>;
+
+    /// Reads a job. Unknown or removed: `NotFound`. Past its time to live at `now`: `Expired`, removed or not yet.
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job>;
+
+    /// Reads a job without its payloads, at a cost that does not depend on their size. Else as `get`.
+    async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary>;
+
+    /// Starts at most `take.limit` due jobs for `take.worker`: pending ones whose time has come, and running ones whose
+    /// worker is lost. Highest priority first, then earliest due, then oldest. [`State::start`] decides what becomes of
+    /// each; those it settles without running (lost for the last time, cancelled) are kept as settled and reported so.
+    /// No two takes, here or in another process, start one attempt of a job.
+    async fn take(&self, take: &Take) -> Result<Taken>;
+
+    /// Puts `next` in place of the state whose version is `next.version - 1`. Another version: `Conflict`, and nothing
+    /// changes. Unknown: `NotFound`. Once finished, a job's state never changes again.
+    async fn advance(&self, id: JobId, next: &State) -> Result<()>;
+
+    /// Lists jobs, newest first, beginning below the cursor. Expired ones are left out of `Query::List`.
+    async fn scan(&self, query: &Query) -> Result<Vec<Summary>>;
+
+    /// Forgets jobs with their payloads, logs and keys, and says how many there were. Unknown ones do no harm.
+    async fn remove(&self, ids: &[JobId]) -> Result<u64>;
+
+    /// Adds lines to the end of a job's log. Unknown job: `NotFound`.
+    async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()>;
+
+    /// Reads at most `limit` lines of a job's log from line number `from`, the first being 0. Unknown job: `NotFound`.
+    async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>>;
+
+    /// Says that a worker lives, and will until `until` at least; renews everything it runs. The first one makes the
+    /// worker known: a running job of an unknown worker is a lost one. Answers which other workers were found dead since
+    /// the last time, so that a host need not wait for a change hint to take up their jobs.
+    async fn heartbeat(&self, worker: WorkerId, until: Timestamp, now: Timestamp) -> Result<Heartbeat>;
+
+    /// The worker goes and will not come back. Whatever it still runs is lost at once.
+    async fn leave(&self, worker: WorkerId) -> Result<()>;
+
+    /// Hints at changes by others than this handle of the store: may miss some, repeat some, and say `Unknown` for any.
+    /// Nothing but latency depends on it.
+    fn changes(&self) -> BoxStream<'static, Change>;
+
+    /// Whether the store takes writes: `Err` says why not.
+    async fn ready(&self) -> Result<()>;
+}
+
+/// What became of an insert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// The job was added.
+    New,
+    /// Its key names this job already; nothing was added.
+    Existing(JobId),
+}
+
+/// What to start, and for whom.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// Who will run them.
+    pub worker: WorkerId,
+    /// At most so many.
+    pub limit: usize,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What was started.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Jobs that now run on the worker.
+    pub started: Vec<Job>,
+    /// Jobs that were settled instead: lost for the last time, or cancelled.
+    pub settled: Vec<JobId>,
+    /// When the next pending job falls due, if there is one that is not due yet; `now` or earlier when due ones are left.
+    pub next_due: Option<Timestamp>,
+}
+
+/// What a heartbeat found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whether jobs of dead workers wait to be taken up.
+    pub lost_jobs: bool,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// Kept jobs, newest first.
+    List {
+        /// Which of them.
+        filter: Filter,
+        /// Only ids below this one: the last of the page before.
+        before: Option<JobId>,
+        /// At most so many.
+        limit: usize,
+        /// The time, by which expired ones are left out.
+        now: Timestamp,
+    },
+    /// Jobs whose time to live has run out, longest ago first.
+    Expired {
+        /// The time.
+        now: Timestamp,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// Which jobs of a list; what is empty or `None` lets all pass.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// One of these statuses.
+    pub status: Vec<Status>,
+    /// This function.
+    pub function: Option<String>,
+    /// This principal.
+    pub principal: Option<String>,
+    /// All of these labels.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Filter {
+    /// Whether the job passes.
+    #[must_use]
+    pub fn passes(&self, job: &Summary) -> bool {
+        let labels = &job.options.labels;
+        (self.status.is_empty() || self.status.contains(&job.status))
+            && self.function.as_ref().is_none_or(|function| *function == job.function)
+            && self.principal.as_ref().is_none_or(|who| job.options.principal.as_ref() == Some(who))
+            && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+    }
+}
+
+/// A hint that something changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This job.
+    Job(JobId),
+    /// Some job or other.
+    Unknown,
+}
+
+/// How long a lease lasts when nobody says otherwise. Stores that see a worker die by other means do not wait for it.
+pub const LEASE: Duration = Duration::from_secs(10);

@@ -1,0 +1,35 @@
+//! Opens a store by its URL.
+
+use std::sync::Arc;
+
+use super::Store;
+use crate::error::{Error, Result};
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: every commit waits for the disk.
+    #[default]
+    Fsync,
+    /// The death of the process, not a power cut: commits wait for the operating system only.
+    Os,
+}
+
+/// Opens the store that `url` names: `memory:`, or `file:DIR`.
+///
+/// # Errors
+/// `Invalid` for a URL of no known kind, `Missing` for one that is not built in, else what the store says.
+pub fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(super::memory::MemoryStore::new())),
+        #[cfg(feature = "file")]
+        "file" => Ok(Arc::new(super::file::FileStore::open(std::path::Path::new(rest), durability)?)),
+        #[cfg(not(feature = "file"))]
+        "file" => {
+            let _unused = durability;
+            Err(Error::Missing { part: "store file:".into(), feature: "file" })
+        }
+        _ => Err(Error::invalid("store URL", format!("{url:?} is neither `memory:` nor `file:DIR`"))),
+    }
+}
