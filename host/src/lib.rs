@@ -8,6 +8,8 @@ mod failure;
 mod id;
 mod job;
 mod payload;
+#[cfg(feature = "wasm")]
+pub mod registry;
 mod retry;
 mod sandbox;
 pub mod store;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The `wasm:` backend: attempts run in this process, each in a fresh wasmtime store.
+
+pub mod engine;

@@ -1,0 +1,139 @@
+//! How the engine is set up: features, limits, pools. The one place that decides what compiled code looks like, so that
+//! the process that compiles and the one that runs agree.
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Strategy,
+    WasmBacktraceDetails,
+};
+
+use crate::error::{Error, Result};
+
+/// Stack that host functions have below the guest's; a host frame never meets the end of the stack.
+const HOST_STACK: usize = 3 << 19;
+const KEEP_RESIDENT: usize = 16 << 20;
+const CORE_INSTANCES: u32 = 64;
+const BACKTRACE_FRAMES: usize = 20;
+
+/// What code is compiled for. Code of one profile does not run in an engine of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CodeProfile {
+    /// Counts fuel, which costs up to 45 %.
+    pub fuel: bool,
+    /// Compiled in a single pass, allocated on demand: slower, and with less that could go wrong.
+    pub hardened: bool,
+}
+
+impl CodeProfile {
+    /// The settings that change the code. Anything here must be the same in the compiling process.
+    #[must_use]
+    pub fn config(self) -> Config {
+        let mut config = Config::new();
+        config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
+        if self.hardened {
+            config.cranelift_opt_level(OptLevel::None);
+            config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+        }
+        restrict(&mut config);
+        config
+            .epoch_interruption(true)
+            .consume_fuel(self.fuel)
+            .concurrency_support(false)
+            .native_unwind_info(false)
+            .generate_address_map(false)
+            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES))
+            .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+        config
+    }
+
+    /// A short name, for files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match (self.fuel, self.hardened) {
+            (false, false) => "plain",
+            (true, false) => "fuel",
+            (false, true) => "hard",
+            (true, true) => "hard-fuel",
+        }
+    }
+}
+
+/// No proposal that gave guests a way to panic the host, nor one that is not done. Multi-memory stays on, since components
+/// with it off make the compiler panic; one memory a core module is what the pre-scan sees to.
+fn restrict(config: &mut Config) {
+    config
+        .gc_support(false)
+        .wasm_exceptions(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_multi_memory(true)
+        .wasm_component_model(true);
+}
+
+/// An engine to run attempts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EngineProfile {
+    /// What its code is compiled for.
+    pub code: CodeProfile,
+    /// Bytes of stack a guest has.
+    pub stack: usize,
+    /// How many attempts it holds at once, with what each may have at most.
+    pub pool: PoolSize,
+}
+
+/// How much a pool holds. Address space, not memory: it is only used once a guest touches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolSize {
+    /// Attempts at once.
+    pub attempts: u32,
+    /// Bytes of the largest memory.
+    pub memory: usize,
+    /// Elements of the largest table.
+    pub table_elements: usize,
+}
+
+impl EngineProfile {
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// `Fault` when the machine does not give the address space.
+    pub fn engine(self) -> Result<Engine> {
+        let mut config = self.code.config();
+        config
+            .max_wasm_stack(self.stack)
+            .async_stack_size(self.stack + HOST_STACK)
+            .async_stack_zeroing(self.code.hardened);
+        if !self.code.hardened {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(self.pooling()));
+        }
+        Engine::new(&config).map_err(|error| Error::fault("wasm engine", error))
+    }
+
+    fn pooling(self) -> PoolingAllocationConfig {
+        let PoolSize { attempts, memory, table_elements } = self.pool;
+        let mut pool = PoolingAllocationConfig::new();
+        pool.linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_keep_resident(64 << 10)
+            .async_stack_keep_resident(16 << 10)
+            .pagemap_scan(Enabled::Auto)
+            .max_unused_warm_slots(100)
+            .max_memory_size(memory)
+            .table_elements(table_elements)
+            .max_core_instances_per_component(CORE_INSTANCES)
+            .max_component_instance_size(4 << 20)
+            .max_core_instance_size(4 << 20)
+            .max_memories_per_component(8)
+            .max_tables_per_component(16)
+            .max_tables_per_module(4)
+            .total_component_instances(attempts)
+            .total_core_instances(attempts.saturating_mul(8))
+            .total_memories(attempts.saturating_mul(2))
+            .total_tables(attempts.saturating_mul(4))
+            .total_stacks(attempts);
+        pool
+    }
+}

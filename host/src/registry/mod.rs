@@ -1,0 +1,1 @@
+//! Modules: names, digests, bytes, and their compiled code.
