@@ -2,8 +2,8 @@
 //! the process that compiles and the one that runs agree.
 
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Strategy,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    RegallocAlgorithm, Strategy, WasmBacktraceDetails,
 };
 
 use crate::error::{Error, Result};
@@ -45,6 +45,13 @@ impl CodeProfile {
         config
     }
 
+    /// Every profile there is.
+    #[must_use]
+    pub fn all() -> [Self; 4] {
+        let profile = |fuel, hardened| Self { fuel, hardened };
+        [profile(false, false), profile(true, false), profile(false, true), profile(true, true)]
+    }
+
     /// A short name, for files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -57,14 +64,12 @@ impl CodeProfile {
     }
 }
 
-/// No proposal that gave guests a way to panic the host, nor one that is not done. Multi-memory stays on, since components
+/// No proposal that gave guests a way to panic the host, nor one that is not done. Exceptions, which must not be on without
+/// GC, cannot be, nor can typed function references: wasmtime's cargo feature `gc` is off. The registry's `features.rs` says the same to wasmparser. Multi-memory stays on, since components
 /// with it off make the compiler panic; one memory a core module is what the pre-scan sees to.
 fn restrict(config: &mut Config) {
     config
         .gc_support(false)
-        .wasm_exceptions(false)
-        .wasm_gc(false)
-        .wasm_function_references(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
