@@ -1,1 +1,268 @@
-//! Placeholder.
+//! Keeps jobs in this process's memory: the reference the other stores are tested against, and what a throw-away host uses.
+//!
+//! Nothing outlives the process. Logs and payloads are as large as the sandbox let them grow.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::{Change, Heartbeat, Inserted, Query, Store, Take, Taken};
+use crate::attempt::LogEntry;
+use crate::error::{Error, Result};
+use crate::id::{JobId, WorkerId};
+use crate::job::{Job, KeyHolds, Owner, Phase, State, Summary};
+use crate::time::Timestamp;
+
+/// Jobs in memory. See [`Store`] for what it promises; it survives nothing.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<Jobs>);
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // Every method leaves `Jobs` whole before it can panic, so a poisoned lock protects nothing.
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemoryStore({} jobs)", self.jobs().kept.len())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn insert(&self, job: &Job) -> Result<Inserted> {
+        self.jobs().insert(job)
+    }
+
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job> {
+        self.jobs().live(id, now).cloned()
+    }
+
+    async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
+        self.jobs().live(id, now).map(Job::summary)
+    }
+
+    async fn take(&self, take: &Take) -> Result<Taken> {
+        Ok(self.jobs().take(take))
+    }
+
+    async fn advance(&self, id: JobId, next: &State) -> Result<()> {
+        self.jobs().advance(id, next)
+    }
+
+    async fn scan(&self, query: &Query) -> Result<Vec<Summary>> {
+        Ok(self.jobs().scan(query))
+    }
+
+    async fn remove(&self, ids: &[JobId]) -> Result<u64> {
+        let mut jobs = self.jobs();
+        Ok(ids.iter().filter(|id| jobs.remove(**id)).count() as u64)
+    }
+
+    async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
+        self.jobs().kept_mut(id)?.log.extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
+        let mut jobs = self.jobs();
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(jobs.kept_mut(id)?.log.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, until: Timestamp, now: Timestamp) -> Result<Heartbeat> {
+        let mut jobs = self.jobs();
+        jobs.workers.insert(worker, until);
+        Ok(Heartbeat { lost_jobs: jobs.lost(worker, now).next().is_some() })
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<()> {
+        self.jobs().workers.remove(&worker);
+        Ok(())
+    }
+
+    /// Nobody else can change what is in this process's memory.
+    fn changes(&self) -> BoxStream<'static, Change> {
+        stream::pending().boxed()
+    }
+
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Kept {
+    job: Job,
+    log: Vec<LogEntry>,
+}
+
+/// In the order in which due jobs are started.
+type Turn = (Reverse<i32>, Timestamp, JobId);
+
+#[derive(Default)]
+struct Jobs {
+    kept: BTreeMap<JobId, Kept>,
+    keys: HashMap<String, JobId>,
+    workers: HashMap<WorkerId, Timestamp>,
+    pending: BTreeSet<Turn>,
+    running: BTreeSet<Turn>,
+    expiring: BTreeSet<(Timestamp, JobId)>,
+}
+
+impl Jobs {
+    fn kept_mut(&mut self, id: JobId) -> Result<&mut Kept> {
+        self.kept.get_mut(&id).ok_or_else(|| Error::not_found("job", id))
+    }
+
+    fn live(&self, id: JobId, now: Timestamp) -> Result<&Job> {
+        let job = &self.kept.get(&id).ok_or_else(|| Error::not_found("job", id))?.job;
+        if expired(job, now) { Err(Error::Expired(id)) } else { Ok(job) }
+    }
+
+    fn insert(&mut self, job: &Job) -> Result<Inserted> {
+        let (id, key) = (job.spec.id, job.spec.options.key.as_ref());
+        let holder = key.and_then(|key| self.holder(&key.name, job.spec.created));
+        if let Some(holder) = holder.filter(|holder| *holder != id) {
+            return Ok(Inserted::Existing(holder));
+        }
+        if self.kept.contains_key(&id) {
+            return Err(Error::Conflict(id));
+        }
+        self.index(job);
+        self.kept.insert(id, Kept { job: job.clone(), log: Vec::new() });
+        if let Some(key) = key {
+            self.keys.insert(key.name.clone(), id);
+        }
+        Ok(Inserted::New)
+    }
+
+    fn holder(&self, key: &str, now: Timestamp) -> Option<JobId> {
+        let job = &self.kept.get(self.keys.get(key)?)?.job;
+        let holds = job.spec.options.key.as_ref()?.holds;
+        let let_go = holds == KeyHolds::UntilFinished && job.state.status().is_finished();
+        (!let_go && !expired(job, now)).then_some(job.spec.id)
+    }
+
+    fn advance(&mut self, id: JobId, next: &State) -> Result<()> {
+        let mut job = self.kept_mut(id)?.job.clone();
+        if job.state.version.checked_add(1) != Some(next.version) {
+            return Err(Error::Conflict(id));
+        }
+        if job.state.status().is_finished() {
+            return Err(Error::Finished(id));
+        }
+        self.unindex(&job);
+        job.state = next.clone();
+        self.index(&job);
+        self.kept_mut(id)?.job = job;
+        Ok(())
+    }
+
+    fn remove(&mut self, id: JobId) -> bool {
+        let Some(Kept { job, .. }) = self.kept.remove(&id) else { return false };
+        self.unindex(&job);
+        if let Some(key) = job.spec.options.key.as_ref().filter(|key| self.keys.get(&key.name) == Some(&id)) {
+            self.keys.remove(&key.name);
+        }
+        true
+    }
+
+    fn take(&mut self, take: &Take) -> Taken {
+        let due = self.pending.iter().filter(|(_, due, _)| *due <= take.now).take(take.limit);
+        let mut turns: Vec<Turn> = due.chain(self.lost(take.worker, take.now)).copied().collect();
+        turns.sort_unstable();
+        turns.truncate(take.limit);
+        let mut taken = Taken::default();
+        for (_, _, id) in turns {
+            self.start(id, take, &mut taken);
+        }
+        let lost_left = self.lost(take.worker, take.now).next().map(|_| take.now);
+        taken.next_due = self.pending.iter().map(|(_, due, _)| *due).chain(lost_left).min();
+        taken
+    }
+
+    fn start(&mut self, id: JobId, take: &Take, taken: &mut Taken) {
+        let Some(Kept { job, .. }) = self.kept.get(&id) else { return };
+        let mut job = job.clone();
+        let Ok(next) = job.state.start(&job.spec, take.worker, Owner::Lost, take.now) else { return };
+        if self.advance(id, &next).is_err() {
+            return;
+        }
+        job.state = next;
+        match job.state.phase {
+            Phase::Running { .. } => taken.started.push(job),
+            _ => taken.settled.push(id),
+        }
+    }
+
+    /// Running jobs whose worker is neither `asking` nor known to live.
+    fn lost(&self, asking: WorkerId, now: Timestamp) -> impl Iterator<Item = &Turn> {
+        let lives = move |worker: &WorkerId| *worker == asking || self.workers.get(worker).is_some_and(|until| *until > now);
+        self.running.iter().filter(move |(_, _, id)| {
+            let job = self.kept.get(id).map(|kept| &kept.job);
+            job.is_some_and(|job| matches!(&job.state.phase, Phase::Running { worker, .. } if !lives(worker)))
+        })
+    }
+
+    fn scan(&self, query: &Query) -> Vec<Summary> {
+        match query {
+            Query::List { filter, before, limit, now } => {
+                let end = before.unwrap_or(JobId::from_bytes([0xff; 16]));
+                let jobs = self.kept.range(..end).rev().map(|(_, kept)| &kept.job);
+                let live = jobs.filter(|job| !expired(job, *now)).map(Job::summary);
+                live.filter(|job| filter.passes(job)).take(*limit).collect()
+            }
+            Query::Expired { now, limit } => {
+                let expired = self.expiring.iter().take_while(|(at, _)| at <= now).take(*limit);
+                expired.filter_map(|(_, id)| self.kept.get(id)).map(|kept| kept.job.summary()).collect()
+            }
+        }
+    }
+
+    fn index(&mut self, job: &Job) {
+        let Some(turn) = turn(job) else {
+            self.expiring.extend(job.state.expires(&job.spec).map(|at| (at, job.spec.id)));
+            return;
+        };
+        match job.state.phase {
+            Phase::Pending { .. } => self.pending.insert(turn),
+            _ => self.running.insert(turn),
+        };
+    }
+
+    fn unindex(&mut self, job: &Job) {
+        if let Some(turn) = turn(job) {
+            self.pending.remove(&turn);
+            self.running.remove(&turn);
+        }
+        if let Some(at) = job.state.expires(&job.spec) {
+            self.expiring.remove(&(at, job.spec.id));
+        }
+    }
+}
+
+fn turn(job: &Job) -> Option<Turn> {
+    let due = match job.state.phase {
+        Phase::Pending { run_at } => run_at,
+        Phase::Running { since, .. } => since,
+        _ => return None,
+    };
+    Some((Reverse(job.spec.options.priority), due, job.spec.id))
+}
+
+fn expired(job: &Job, now: Timestamp) -> bool {
+    job.state.expires(&job.spec).is_some_and(|at| at <= now)
+}

@@ -1,0 +1,165 @@
+//! Adds a job: its row, its idempotency key and the tags it is found by.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::payloads::Placed;
+use super::record;
+use super::row::{Columns, job_id};
+use super::writer::{Applied, Work};
+use crate::error::Error;
+use crate::id::{JobId, WorkerId};
+use crate::job::{IdempotencyKey, Job, KeyHolds, Spec};
+use crate::store::Inserted;
+use crate::time::Timestamp;
+
+/// A job in the form it is kept in.
+#[derive(Debug)]
+pub(super) struct Insertion {
+    id: JobId,
+    created: Timestamp,
+    columns: Columns,
+    priority: i32,
+    ttl: Option<i64>,
+    expires: Option<i64>,
+    key: Option<IdempotencyKey>,
+    spec: Vec<u8>,
+    state: Vec<u8>,
+    input: Placed,
+    output: Option<Placed>,
+    tags: Vec<Vec<u8>>,
+}
+
+impl Insertion {
+    pub(super) fn new(job: &Job, input: Placed, output: Option<Placed>) -> Self {
+        let (spec, state) = (&job.spec, &job.state);
+        Self {
+            id: spec.id,
+            created: spec.created,
+            columns: Columns::of(state),
+            priority: spec.options.priority,
+            ttl: spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
+            expires: state.expires(spec).map(Timestamp::as_micros),
+            key: spec.options.key.clone(),
+            spec: record::write_spec(spec, input.stored()),
+            state: record::write_state(state, output.as_ref().map(Placed::stored)),
+            tags: tags(spec),
+            input,
+            output,
+        }
+    }
+
+    /// The files of the payloads stay, or go with this value.
+    fn keep(&mut self, keep: bool) {
+        self.input.keep(keep);
+        self.output.iter_mut().for_each(|output| output.keep(keep));
+    }
+
+    fn add(&self, connection: &Connection) -> Applied<Inserted> {
+        let holder = self.holder(connection)?.filter(|holder| *holder != self.id);
+        if let Some(holder) = holder {
+            return Ok(Ok(Inserted::Existing(holder)));
+        }
+        if !self.add_row(connection)? {
+            return Ok(Err(Error::Conflict(self.id)));
+        }
+        if let Some(key) = &self.key {
+            let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO key (name, holds, id) VALUES (?1, ?2, ?3)")?;
+            statement.execute(params![key.name.as_bytes(), holds_code(key.holds), self.id.as_bytes()])?;
+        }
+        let mut statement = connection.prepare_cached("INSERT INTO tag (tag, id) VALUES (?1, ?2)")?;
+        for tag in &self.tags {
+            statement.execute(params![tag, self.id.as_bytes()])?;
+        }
+        Ok(Ok(Inserted::New))
+    }
+
+    /// The job that the key names, if it still does.
+    fn holder(&self, connection: &Connection) -> rusqlite::Result<Option<JobId>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let mut statement = connection.prepare_cached(
+            "SELECT job.id, job.status, job.expires, key.holds FROM key JOIN job ON job.id = key.id WHERE key.name = ?1",
+        )?;
+        let row = statement.query_row([key.name.as_bytes()], |row| {
+            Ok((job_id(row, 0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?, row.get::<_, i64>(3)?))
+        });
+        let Some((holder, status, expires, holds)) = row.optional()? else { return Ok(None) };
+        let let_go = holds == holds_code(KeyHolds::UntilFinished) && status >= 2;
+        let expired = expires.is_some_and(|at| at <= self.created.as_micros());
+        Ok((!let_go && !expired).then_some(holder))
+    }
+
+    fn add_row(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+        )?;
+        let columns = &self.columns;
+        let added = statement.execute(params![
+            self.id.as_bytes(),
+            columns.status,
+            columns.version,
+            self.priority,
+            columns.due,
+            columns.worker.as_ref().map(WorkerId::as_bytes),
+            self.ttl,
+            self.expires,
+            self.key.as_ref().map(|key| key.name.as_bytes()),
+            self.spec,
+            self.state,
+            self.input.inline(),
+            self.output.as_ref().and_then(Placed::inline),
+        ])?;
+        Ok(added == 1)
+    }
+}
+
+impl Work for Insertion {
+    type Answer = Inserted;
+
+    fn apply(&mut self, connection: &Connection) -> Applied<Inserted> {
+        let answer = self.add(connection)?;
+        self.keep(matches!(answer, Ok(Inserted::New)));
+        Ok(answer)
+    }
+
+    fn undone(&mut self) {
+        self.keep(false);
+    }
+}
+
+/// How [`KeyHolds`] is written in a row. Never renumbered.
+fn holds_code(holds: KeyHolds) -> i64 {
+    match holds {
+        KeyHolds::WhileKept => 0,
+        KeyHolds::UntilFinished => 1,
+    }
+}
+
+/// What lists find a job by.
+pub(super) fn tags(spec: &Spec) -> Vec<Vec<u8>> {
+    let principal = spec.options.principal.iter().map(|principal| Tag::Principal(principal));
+    let labels = spec.options.labels.iter().map(|(name, value)| Tag::Label(name, value));
+    std::iter::once(Tag::Function(&spec.function)).chain(principal).chain(labels).map(Tag::bytes).collect()
+}
+
+/// A property that lists can ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tag<'a> {
+    Function(&'a str),
+    Principal(&'a str),
+    Label(&'a str, &'a str),
+}
+
+impl Tag<'_> {
+    /// How it is written in the index. No two are written alike.
+    pub(super) fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Function(function) => [b"f", function.as_bytes()].concat(),
+            Self::Principal(principal) => [b"p", principal.as_bytes()].concat(),
+            Self::Label(name, value) => {
+                let length = (name.len() as u64).to_le_bytes();
+                [b"l".as_slice(), &length, name.as_bytes(), value.as_bytes()].concat()
+            }
+        }
+    }
+}

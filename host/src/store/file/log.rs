@@ -1,0 +1,59 @@
+//! The logs of jobs: each append is one row, so that a line costs no row of its own.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::record;
+use super::row;
+use super::writer::Applied;
+use crate::attempt::LogEntry;
+use crate::error::{Error, Result};
+use crate::id::JobId;
+
+/// Adds `count` lines, already in the form they are kept in.
+pub(super) fn append(connection: &Connection, id: JobId, count: i64, entries: &[u8]) -> Applied<()> {
+    if !is_kept(connection, id)? {
+        return Ok(Err(Error::not_found("job", id)));
+    }
+    if count == 0 {
+        return Ok(Ok(()));
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT first + count FROM log WHERE id = ?1 ORDER BY first DESC LIMIT 1")?;
+    let first: i64 = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?.unwrap_or(0);
+    let mut statement =
+        connection.prepare_cached("INSERT INTO log (id, first, count, entries) VALUES (?1, ?2, ?3, ?4)")?;
+    statement.execute(params![id.as_bytes(), first, count, entries])?;
+    Ok(Ok(()))
+}
+
+/// Reads lines; the outer error is SQLite's.
+pub(super) fn read(connection: &Connection, id: JobId, from: u64, limit: usize) -> rusqlite::Result<Result<Vec<LogEntry>>> {
+    if !is_kept(connection, id)? {
+        return Ok(Err(Error::not_found("job", id)));
+    }
+    let Ok(start) = i64::try_from(from) else { return Ok(Ok(Vec::new())) };
+    let mut statement = connection.prepare_cached(
+        "SELECT first, count, entries FROM log WHERE id = ?1 AND first + count > ?2
+            AND first >= coalesce((SELECT max(first) FROM log WHERE id = ?1 AND first <= ?2), 0) ORDER BY first",
+    )?;
+    let mut rows = statement.query(params![id.as_bytes(), start])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        if lines.len() >= limit {
+            break;
+        }
+        let (first, count, entries): (i64, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let entries = match record::read_log(&entries, count.unsigned_abs()) {
+            Ok(entries) => entries,
+            Err(damage) => return Ok(Err(row::corrupt((id, damage)))),
+        };
+        let skip = usize::try_from(start.saturating_sub(first)).unwrap_or(0);
+        let left = limit - lines.len();
+        lines.extend(entries.into_iter().skip(skip).take(left));
+    }
+    Ok(Ok(lines))
+}
+
+fn is_kept(connection: &Connection, id: JobId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM job WHERE id = ?1")?.exists([id.as_bytes()])
+}

@@ -1,0 +1,250 @@
+//! Keeps jobs in a folder: `jobs.db` (SQLite) for records and small payloads, `payloads/` for large ones, `workers/` for
+//! who is alive. Survives a killed process, and a power cut too unless told otherwise.
+//!
+//! Several processes may share the folder, on one machine: locks and shared memory do not work over a network.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rusqlite::Connection;
+
+use super::{Change, Durability, Heartbeat, Inserted, Query, Store, Take, Taken};
+use crate::attempt::LogEntry;
+use crate::error::{Error, Result};
+use crate::id::{JobId, WorkerId};
+use crate::job::{Job, Phase, State, Summary};
+use crate::payload::Payload;
+use crate::time::Timestamp;
+
+mod advance;
+mod checkpoint;
+mod codec;
+mod fault;
+mod insert;
+mod log;
+mod payloads;
+mod readers;
+mod record;
+mod remove;
+mod row;
+mod scan;
+mod schema;
+mod take;
+mod watch;
+mod workers;
+mod writer;
+
+use self::advance::Advance;
+use self::insert::Insertion;
+use self::payloads::{Payloads, Placed};
+use self::readers::Readers;
+use self::record::Record;
+use self::row::Whole;
+use self::schema::Database;
+use self::take::Taking;
+use self::watch::Watch;
+use self::workers::Workers;
+use self::writer::{Health, Writer};
+
+/// Jobs in a folder. See [`Store`] for what it promises.
+#[derive(Debug)]
+pub struct FileStore {
+    // First, so that it is dropped first: what is queued is committed while we still count as alive.
+    writer: Writer,
+    watch: Watch,
+    readers: Arc<Readers>,
+    payloads: Arc<Payloads>,
+    workers: Arc<Workers>,
+    health: Health,
+}
+
+impl FileStore {
+    /// Opens the store in this folder, made when it is not there, for its owner only.
+    ///
+    /// # Errors
+    /// `Corrupt` when the database cannot be read at all, `Fault` when it is of a newer version or the folder cannot be
+    /// used, `StorageFull`, `Busy`.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Self> {
+        let (database, connection) = Database::open(folder, durability)?;
+        let health = Health::new(database.clone());
+        let workers = Arc::new(Workers::new(database.folder()));
+        let payloads = Payloads::new(database.folder(), database.durability(), Arc::clone(&workers), health.clone());
+        Ok(Self {
+            writer: Writer::start(connection, health.clone())?,
+            watch: Watch::new(database.clone()),
+            readers: Arc::new(Readers::new(database)),
+            payloads: Arc::new(payloads),
+            workers,
+            health,
+        })
+    }
+
+    async fn place(&self, job: JobId, payload: &Payload) -> Result<Placed> {
+        if payload.len() <= payloads::INLINE {
+            return Ok(Placed::inline_of(payload));
+        }
+        let (payloads, payload) = (Arc::clone(&self.payloads), payload.clone());
+        self.readers.blocking(move || payloads.write(job, &payload)).await
+    }
+
+    async fn place_output(&self, job: JobId, phase: &Phase) -> Result<Option<Placed>> {
+        match phase {
+            Phase::Completed { output, .. } => self.place(job, output).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The job of a row, its payloads read from where they are.
+    async fn load(&self, whole: Whole) -> Result<Job> {
+        let Whole { record, input, output } = whole;
+        if record.input.file.is_none() && record.output.as_ref().is_none_or(|output| output.file.is_none()) {
+            return load(&self.payloads, Whole { record, input, output });
+        }
+        let payloads = Arc::clone(&self.payloads);
+        self.readers.blocking(move || load(&payloads, Whole { record, input, output })).await
+    }
+
+    /// A started job, or `None` when its input is damaged: it is set aside, for nobody can run it.
+    async fn load_started(&self, whole: Whole) -> Result<Option<Job>> {
+        let id = whole.record.spec().id;
+        match self.load(whole).await {
+            Ok(job) => Ok(Some(job)),
+            Err(Error::Corrupt { why, .. }) => {
+                let damage = codec::Damage::new(why);
+                self.writer.write(move |connection: &Connection| row::set_aside(connection, id, &damage).map(Ok)).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn load(payloads: &Payloads, whole: Whole) -> Result<Job> {
+    let Whole { record, input, output } = whole;
+    let id = record.spec().id;
+    let corrupt = |damage| row::corrupt((id, damage));
+    let input = payloads.read(&record.input, input)?.map_err(corrupt)?;
+    let output = match &record.output {
+        Some(stored) => Some(payloads.read(stored, output)?.map_err(corrupt)?),
+        None => None,
+    };
+    Ok(record.into_job(input, output))
+}
+
+fn unexpired(record: &Record, now: Timestamp) -> Result<()> {
+    match record.state().expires(record.spec()) {
+        Some(at) if at <= now => Err(Error::Expired(record.spec().id)),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl Store for FileStore {
+    async fn insert(&self, job: &Job) -> Result<Inserted> {
+        let input = self.place(job.spec.id, &job.spec.input).await?;
+        let output = self.place_output(job.spec.id, &job.state.phase).await?;
+        self.writer.write(Insertion::new(job, input, output)).await
+    }
+
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job> {
+        let row = self.readers.read(|connection| row::whole(connection, id))?;
+        let whole = row.ok_or_else(|| Error::not_found("job", id))?.map_err(row::corrupt)?;
+        unexpired(&whole.record, now)?;
+        match self.load(whole).await {
+            // Its files go after its row: it may have been removed in between.
+            Err(Error::Corrupt { .. }) if matches!(self.readers.record(id), Err(Error::NotFound { .. })) => {
+                Err(Error::not_found("job", id))
+            }
+            job => job,
+        }
+    }
+
+    async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
+        let record = self.readers.record(id)?;
+        unexpired(&record, now)?;
+        Ok(record.summary())
+    }
+
+    async fn take(&self, take: &Take) -> Result<Taken> {
+        let taking = Taking { take: take.clone(), workers: Arc::clone(&self.workers) };
+        let answer = self.writer.write(taking).await?;
+        let mut taken = Taken { started: Vec::new(), settled: answer.settled, next_due: answer.next_due };
+        for whole in answer.started {
+            taken.started.extend(self.load_started(whole).await?);
+        }
+        Ok(taken)
+    }
+
+    async fn advance(&self, id: JobId, next: &State) -> Result<()> {
+        let output = self.place_output(id, &next.phase).await?;
+        self.writer.write(Advance::new(id, next, output)).await
+    }
+
+    async fn scan(&self, query: &Query) -> Result<Vec<Summary>> {
+        let (readers, query) = (Arc::clone(&self.readers), query.clone());
+        self.readers.blocking(move || readers.read(|connection| scan::scan(connection, &query))).await
+    }
+
+    async fn remove(&self, ids: &[JobId]) -> Result<u64> {
+        let ids = ids.to_vec();
+        let removed = self.writer.write(move |connection: &Connection| remove::remove(connection, &ids)).await?;
+        if !removed.files.is_empty() {
+            let payloads = Arc::clone(&self.payloads);
+            self.readers.blocking(move || Ok(payloads.delete(&removed.files))).await?;
+        }
+        Ok(removed.count)
+    }
+
+    async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let lines = record::write_log(entries);
+        self.writer.write(move |connection: &Connection| log::append(connection, id, count, &lines)).await
+    }
+
+    async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
+        let readers = Arc::clone(&self.readers);
+        self.readers.blocking(move || readers.read(|connection| log::read(connection, id, from, limit))?).await
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, _until: Timestamp, _now: Timestamp) -> Result<Heartbeat> {
+        self.health.check()?;
+        let (workers, readers, payloads) =
+            (Arc::clone(&self.workers), Arc::clone(&self.readers), Arc::clone(&self.payloads));
+        self.readers.blocking(move || {
+            workers.enter(worker).map_err(|error| fault::file("workers", &error))?;
+            if workers.bury().map_err(|error| fault::file("workers", &error))? {
+                payloads.sweep(|job, file| is_named(&readers, job, file))?;
+            }
+            let lost = readers.read(|connection| take::lost_workers(connection, &workers, worker))?;
+            Ok(Heartbeat { lost_jobs: !lost.is_empty() })
+        }).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<()> {
+        let workers = Arc::clone(&self.workers);
+        self.readers.blocking(move || Ok(workers.leave(worker))).await
+    }
+
+    fn changes(&self) -> BoxStream<'static, Change> {
+        self.watch.changes(&self.writer)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.health.check()
+    }
+}
+
+/// Whether the job's record names this file. A damaged one may.
+fn is_named(readers: &Readers, job: JobId, file: &str) -> Result<bool> {
+    match readers.record(job) {
+        Ok(record) => {
+            let output = record.output.as_ref().and_then(|output| output.file.as_deref());
+            Ok(record.input.file.as_deref() == Some(file) || output == Some(file))
+        }
+        Err(Error::NotFound { .. }) => Ok(false),
+        Err(Error::Corrupt { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}

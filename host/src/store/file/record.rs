@@ -1,0 +1,350 @@
+//! The two records a job is kept as: its spec, written once, and its state, written with every transition.
+//!
+//! Payloads are kept beside them, in the same row or in a file; here is only what and where they are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::codec::{Damage, Decoder, Encoder};
+use crate::attempt::{LogEntry, Level, Progress, Usage};
+use crate::id::{Digest, JobId, WorkerId};
+use crate::job::{CancelRequest, IdempotencyKey, Job, KeyHolds, Options, Phase, Size, Spec, State, Status, Summary};
+use crate::payload::Payload;
+use crate::retry::Retry;
+use crate::sandbox::{Grants, Limits, Sandbox};
+use crate::time::Timestamp;
+
+const SPEC: u8 = 1;
+const STATE: u8 = 1;
+const LOG: u8 = 1;
+
+/// What a payload is, and where its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) content_type: String,
+    pub(super) length: u64,
+    pub(super) checksum: u32,
+    /// The file it is in; `None`: in the row.
+    pub(super) file: Option<String>,
+}
+
+impl Stored {
+    pub(super) fn new(payload: &Payload, file: Option<String>) -> Self {
+        let checksum = crc32fast::hash(payload.bytes());
+        Self { content_type: payload.content_type().to_owned(), length: payload.len(), checksum, file }
+    }
+
+    /// The payload these bytes are, if they are the ones that were stored.
+    pub(super) fn payload(&self, bytes: Bytes) -> Result<Payload, Damage> {
+        if bytes.len() as u64 != self.length {
+            return Err(Damage::new(format!("its payload has {} bytes instead of {}", bytes.len(), self.length)));
+        }
+        if crc32fast::hash(&bytes) != self.checksum {
+            return Err(Damage::new("the checksum of its payload does not match"));
+        }
+        Payload::new(&self.content_type, bytes).map_err(|error| Damage::new(error.to_string()))
+    }
+
+    fn size(&self) -> Size {
+        Size { content_type: self.content_type.clone(), bytes: self.length }
+    }
+
+    fn write(&self, to: &mut Encoder) {
+        to.text(&self.content_type);
+        to.number(self.length);
+        to.raw(&self.checksum.to_le_bytes());
+        to.optional(self.file.as_deref(), Encoder::text);
+    }
+
+    fn read(from: &mut Decoder<'_>) -> Result<Self, Damage> {
+        Ok(Self {
+            content_type: from.text()?.to_owned(),
+            length: from.number()?,
+            checksum: u32::from_le_bytes(from.array()?),
+            file: from.optional(|from| Ok(from.text()?.to_owned()))?,
+        })
+    }
+}
+
+/// A job as its records tell it, the bytes of its payloads still to come.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    job: Job,
+    pub(super) input: Stored,
+    pub(super) output: Option<Stored>,
+}
+
+impl Record {
+    /// The job of these two records.
+    pub(super) fn read(id: JobId, spec: &[u8], state: &[u8]) -> Result<Self, Damage> {
+        let (spec, input) = read_spec(id, spec)?;
+        let (state, output) = read_state(state)?;
+        Ok(Self { job: Job { spec, state }, input, output })
+    }
+
+    pub(super) fn spec(&self) -> &Spec {
+        &self.job.spec
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.job.state
+    }
+
+    /// The same job in its next state, which has no output yet.
+    pub(super) fn with_state(mut self, state: State) -> Self {
+        self.job.state = state;
+        self
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let output = self.output.as_ref().map(Stored::size);
+        Summary { input: self.input.size(), output, ..self.job.summary() }
+    }
+
+    pub(super) fn into_job(mut self, input: Payload, output: Option<Payload>) -> Job {
+        self.job.spec.input = input;
+        if let (Phase::Completed { output: place, .. }, Some(output)) = (&mut self.job.state.phase, output) {
+            *place = output;
+        }
+        self.job
+    }
+}
+
+pub(super) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
+    let options = &spec.options;
+    let mut to = Encoder::new(SPEC);
+    to.signed(spec.created.as_micros());
+    to.raw(spec.module.as_bytes());
+    to.text(&spec.function);
+    input.write(&mut to);
+    write_limits(&mut to, &options.sandbox.limits);
+    let grants = Some(&options.sandbox.grants).filter(|grants| !grants.is_empty());
+    to.optional(grants, Encoder::json);
+    to.number(options.retry.attempts.into());
+    write_span(&mut to, options.retry.delay);
+    write_span(&mut to, options.retry.max_delay);
+    to.signed(options.run_at.as_micros());
+    to.signed(options.priority.into());
+    to.optional(options.ttl, write_span);
+    to.optional(options.key.as_ref(), |to, key| {
+        to.number(u64::from(key.holds == KeyHolds::UntilFinished));
+        to.text(&key.name);
+    });
+    to.optional(options.principal.as_deref(), Encoder::text);
+    to.number(options.labels.len() as u64);
+    for (name, value) in &options.labels {
+        to.text(name);
+        to.text(value);
+    }
+    to.optional(options.module_name.as_deref(), Encoder::text);
+    to.seal()
+}
+
+fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
+    let from = &mut Decoder::open(sealed, SPEC)?;
+    let created = Timestamp::from_micros(from.signed()?);
+    let module = Digest::from_bytes(from.array()?);
+    let function = from.text()?.to_owned();
+    let stored = Stored::read(from)?;
+    let input = empty(&stored)?;
+    let limits = read_limits(from)?;
+    let grants = from.optional(Decoder::json::<Grants>)?.unwrap_or_default();
+    let retry = Retry { attempts: from.narrow()?, delay: read_span(from)?, max_delay: read_span(from)? };
+    let run_at = Timestamp::from_micros(from.signed()?);
+    let priority = i32::try_from(from.signed()?).map_err(|_| Damage::new("its priority is too large"))?;
+    let ttl = from.optional(read_span)?;
+    let key = from.optional(|from| {
+        let holds = if from.number()? == 0 { KeyHolds::WhileKept } else { KeyHolds::UntilFinished };
+        Ok(IdempotencyKey { name: from.text()?.to_owned(), holds })
+    })?;
+    let principal = from.optional(read_text)?;
+    let mut labels = BTreeMap::new();
+    for _ in 0..from.number()? {
+        labels.insert(read_text(from)?, read_text(from)?);
+    }
+    let module_name = from.optional(read_text)?;
+    let sandbox = Sandbox { limits, grants };
+    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name };
+    Ok((Spec { id, created, module, function, input, options }, stored))
+}
+
+fn write_limits(to: &mut Encoder, limits: &Limits) {
+    let Limits { timeout, memory, fuel, table_elements, instances, output, log_bytes, log_lines, stack } = limits;
+    write_span(to, *timeout);
+    to.optional(*fuel, Encoder::number);
+    for limit in [memory, table_elements, instances, output, log_bytes, log_lines, stack] {
+        to.number(*limit);
+    }
+}
+
+fn read_limits(from: &mut Decoder<'_>) -> Result<Limits, Damage> {
+    Ok(Limits {
+        timeout: read_span(from)?,
+        fuel: from.optional(Decoder::number)?,
+        memory: from.number()?,
+        table_elements: from.number()?,
+        instances: from.number()?,
+        output: from.number()?,
+        log_bytes: from.number()?,
+        log_lines: from.number()?,
+        stack: from.number()?,
+    })
+}
+
+pub(super) fn write_state(state: &State, output: Option<&Stored>) -> Vec<u8> {
+    let mut to = Encoder::new(STATE);
+    to.number(state.version);
+    to.number(state.attempt.into());
+    write_phase(&mut to, &state.phase, output);
+    to.optional(state.started, |to, at| to.signed(at.as_micros()));
+    to.optional(state.progress.as_ref(), |to, progress| {
+        to.raw(&progress.done.to_le_bytes());
+        to.text(&progress.note);
+    });
+    to.optional(state.cancel.as_ref(), |to, cancel| {
+        to.signed(cancel.at.as_micros());
+        to.text(&cancel.reason);
+    });
+    to.optional(state.usage.fuel, Encoder::number);
+    to.number(state.usage.peak_memory);
+    to.number(state.usage.log_dropped);
+    to.optional(state.last_failure.as_ref(), Encoder::json);
+    to.seal()
+}
+
+fn write_phase(to: &mut Encoder, phase: &Phase, output: Option<&Stored>) {
+    to.number(status_code(phase.into()).unsigned_abs());
+    match phase {
+        Phase::Pending { run_at } => to.signed(run_at.as_micros()),
+        Phase::Running { worker, since } => {
+            to.raw(worker.as_bytes());
+            to.signed(since.as_micros());
+        }
+        Phase::Completed { at, .. } => {
+            to.signed(at.as_micros());
+            to.optional(output, |to, output| output.write(to));
+        }
+        Phase::Failed { failure, at } => {
+            to.signed(at.as_micros());
+            to.json(failure);
+        }
+        Phase::Cancelled { reason, at } => {
+            to.signed(at.as_micros());
+            to.text(reason);
+        }
+    }
+}
+
+fn read_state(sealed: &[u8]) -> Result<(State, Option<Stored>), Damage> {
+    let from = &mut Decoder::open(sealed, STATE)?;
+    let version = from.number()?;
+    let attempt = from.narrow()?;
+    let (phase, output) = read_phase(from)?;
+    let started = from.optional(read_time)?;
+    let progress =
+        from.optional(|from| Ok(Progress { done: f32::from_le_bytes(from.array()?), note: read_text(from)? }))?;
+    let cancel = from.optional(|from| Ok(CancelRequest { at: read_time(from)?, reason: read_text(from)? }))?;
+    let fuel = from.optional(Decoder::number)?;
+    let usage = Usage { fuel, peak_memory: from.number()?, log_dropped: from.number()? };
+    let last_failure = from.optional(Decoder::json)?;
+    Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure }, output))
+}
+
+fn read_phase(from: &mut Decoder<'_>) -> Result<(Phase, Option<Stored>), Damage> {
+    let status = status_of(from.narrow()?).ok_or_else(|| Damage::new("its status is unknown"))?;
+    let phase = match status {
+        Status::Pending => Phase::Pending { run_at: read_time(from)? },
+        Status::Running => Phase::Running { worker: WorkerId::from_bytes(from.array()?), since: read_time(from)? },
+        Status::Completed => {
+            let at = read_time(from)?;
+            let stored = from.optional(Stored::read)?.ok_or_else(|| Damage::new("its output is missing"))?;
+            return Ok((Phase::Completed { output: empty(&stored)?, at }, Some(stored)));
+        }
+        Status::Failed => {
+            let at = read_time(from)?;
+            Phase::Failed { failure: from.json()?, at }
+        }
+        Status::Cancelled => {
+            let at = read_time(from)?;
+            Phase::Cancelled { reason: read_text(from)?, at }
+        }
+    };
+    Ok((phase, None))
+}
+
+pub(super) fn write_log(entries: &[LogEntry]) -> Vec<u8> {
+    let mut to = Encoder::new(LOG);
+    for entry in entries {
+        to.signed(entry.at.as_micros());
+        to.number(entry.attempt.into());
+        to.number(entry.level as u64);
+        to.text(&entry.message);
+    }
+    to.seal()
+}
+
+pub(super) fn read_log(sealed: &[u8], count: u64) -> Result<Vec<LogEntry>, Damage> {
+    const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+    let from = &mut Decoder::open(sealed, LOG)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        let (at, attempt) = (read_time(from)?, from.narrow()?);
+        let level = LEVELS.get(from.narrow::<usize>()?).ok_or_else(|| Damage::new("a log level in it is unknown"))?;
+        entries.push(LogEntry { at, attempt, level: *level, message: read_text(from)? });
+    }
+    Ok(entries)
+}
+
+/// How a status is written in a row. Never renumbered.
+pub(super) fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Pending => 0,
+        Status::Running => 1,
+        Status::Completed => 2,
+        Status::Failed => 3,
+        Status::Cancelled => 4,
+    }
+}
+
+fn status_of(code: u8) -> Option<Status> {
+    Status::ALL.into_iter().find(|status| status_code(*status) == i64::from(code))
+}
+
+impl From<&Phase> for Status {
+    fn from(phase: &Phase) -> Self {
+        match phase {
+            Phase::Pending { .. } => Self::Pending,
+            Phase::Running { .. } => Self::Running,
+            Phase::Completed { .. } => Self::Completed,
+            Phase::Failed { .. } => Self::Failed,
+            Phase::Cancelled { .. } => Self::Cancelled,
+        }
+    }
+}
+
+fn empty(stored: &Stored) -> Result<Payload, Damage> {
+    Payload::new(&stored.content_type, Bytes::new()).map_err(|error| Damage::new(error.to_string()))
+}
+
+fn write_span(to: &mut Encoder, span: Duration) {
+    to.number(span.as_secs());
+    to.number(span.subsec_nanos().into());
+}
+
+fn read_span(from: &mut Decoder<'_>) -> Result<Duration, Damage> {
+    let (seconds, nanos) = (from.number()?, from.narrow::<u32>()?);
+    if nanos >= 1_000_000_000 {
+        return Err(Damage::new("a span of time in it is none"));
+    }
+    Ok(Duration::new(seconds, nanos))
+}
+
+fn read_time(from: &mut Decoder<'_>) -> Result<Timestamp, Damage> {
+    from.signed().map(Timestamp::from_micros)
+}
+
+fn read_text(from: &mut Decoder<'_>) -> Result<String, Damage> {
+    from.text().map(str::to_owned)
+}

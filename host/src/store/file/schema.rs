@@ -1,0 +1,219 @@
+//! The database file: how it is opened, and the tables in it.
+//!
+//! The columns beside the two records are what the indexes need; `row.rs` holds each against the record it repeats.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::fault;
+use crate::error::{Error, Result};
+use crate::store::Durability;
+
+const FILE: &str = "jobs.db";
+/// Says that a write to the disk once failed, so that what the write-ahead log holds may not be on it.
+const FAILED: &str = "jobs.failed";
+const VERSION: i64 = 1;
+/// Says that the file is ours: "auho".
+const APPLICATION: i64 = 0x6175_686f;
+/// How long to wait for another process that is committing before giving up as `Busy`.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const TABLES: &str = "
+    CREATE TABLE job (
+        id BLOB NOT NULL PRIMARY KEY,
+        status INTEGER NOT NULL,    -- 0 pending, 1 running, 2 completed, 3 failed, 4 cancelled, 5 damaged
+        version INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        due INTEGER,                -- pending: not before; running: since; in microseconds since 1970
+        worker BLOB,
+        ttl INTEGER,
+        expires INTEGER,
+        key BLOB,
+        spec BLOB NOT NULL,
+        state BLOB NOT NULL,
+        input BLOB,                 -- NULL when it is in a file
+        output BLOB
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX job_pending ON job (priority DESC, due, id) WHERE status = 0;
+    CREATE INDEX job_running ON job (worker, id) WHERE status = 1;
+    CREATE INDEX job_status ON job (status, id) WHERE status <> 1;
+    CREATE INDEX job_expires ON job (expires, id) WHERE expires IS NOT NULL;
+    CREATE TABLE tag (tag BLOB NOT NULL, id BLOB NOT NULL, PRIMARY KEY (tag, id)) STRICT, WITHOUT ROWID;
+    CREATE TABLE key (name BLOB NOT NULL PRIMARY KEY, holds INTEGER NOT NULL, id BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE log (
+        id BLOB NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL,
+        PRIMARY KEY (id, first)
+    ) STRICT, WITHOUT ROWID;
+    CREATE VIEW jobs AS SELECT
+        lower(hex(id)) AS id,
+        CASE status WHEN 0 THEN 'pending' WHEN 1 THEN 'running' WHEN 2 THEN 'completed' WHEN 3 THEN 'failed'
+            WHEN 4 THEN 'cancelled' ELSE 'damaged' END AS status,
+        version, priority, lower(hex(worker)) AS worker,
+        datetime(due / 1000000, 'unixepoch') AS due, datetime(expires / 1000000, 'unixepoch') AS expires,
+        CAST(key AS TEXT) AS key, length(input) AS input_bytes, length(output) AS output_bytes
+        FROM job;
+";
+
+/// The database of one data folder.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    folder: PathBuf,
+    durability: Durability,
+}
+
+impl Database {
+    /// The database in this folder; both are made when they are not there. Only their owner may enter.
+    pub(super) fn open(folder: &Path, durability: Durability) -> Result<(Self, Connection)> {
+        make_folder(folder, durability).map_err(|source| fault::folder(folder, &source))?;
+        let database = Self { folder: folder.to_owned(), durability };
+        let mut writer = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let version = database.prepare(&mut writer).map_err(|error| database.explain(&error))?;
+        if version > VERSION {
+            return Err(database.newer(version));
+        }
+        Ok((database, writer))
+    }
+
+    /// One more connection, which cannot write.
+    pub(super) fn reader(&self) -> Result<Connection> {
+        self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// The write-ahead log: every commit, by any process, changes this file.
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.folder.join(format!("{FILE}-wal"))
+    }
+
+    /// Remembers that a write failed, so that the next to open the database makes sure of what it finds.
+    pub(super) fn mark_failed(&self) {
+        if let Err(error) = File::create(self.folder.join(FAILED)) {
+            tracing::warn!(%error, "cannot leave a note of the failed disk");
+        }
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(self.folder.join(FILE), flags).and_then(|connection| {
+            connection.busy_handler(Some(wait_our_turn))?;
+            // In WAL mode FULL is one fsync a commit, and NORMAL none but still one before a checkpoint overwrites
+            // anything; OFF would risk the whole database, not just the last commits.
+            let synchronous = if self.durability == Durability::Fsync { "FULL" } else { "NORMAL" };
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            connection.pragma_update(None, "cache_size", -2000)?;
+            connection.pragma_update(None, "cell_size_check", true)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        });
+        connection.map_err(|error| self.explain(&error))
+    }
+
+    /// Makes the tables when there are none, and says of which version they are.
+    fn prepare(&self, writer: &mut Connection) -> rusqlite::Result<i64> {
+        let mut version = user_version(writer)?;
+        if version == 0 {
+            writer.pragma_update(None, "journal_mode", "WAL")?;
+            version = create(writer)?;
+        }
+        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        self.recover(writer).map(|()| version)
+    }
+
+    fn newer(&self, version: i64) -> Error {
+        let file = self.folder.join(FILE);
+        let why = format!("{} has version {version}, this program reads {VERSION}; use a newer au-host", file.display());
+        Error::fault("store", why)
+    }
+
+    /// After a failed write the pages of the log may be in memory only, marked clean. Copying it whole into the database
+    /// writes and syncs every one of them anew.
+    fn recover(&self, writer: &Connection) -> rusqlite::Result<()> {
+        let note = self.folder.join(FAILED);
+        if !note.exists() {
+            return Ok(());
+        }
+        let busy: i64 = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy == 0 {
+            // If it stays, the next to open copies once more: harmless.
+            drop(std::fs::remove_file(note));
+        }
+        Ok(())
+    }
+
+    /// Says which file it is about, and what to do.
+    fn explain(&self, error: &rusqlite::Error) -> Error {
+        fault::opening(&self.folder.join(FILE), error)
+    }
+}
+
+fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn create(writer: &mut Connection) -> rusqlite::Result<i64> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been first.
+    let version = user_version(&transaction)?;
+    if version != 0 {
+        return Ok(version);
+    }
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.commit().map(|()| VERSION)
+}
+
+fn make_folder(folder: &Path, durability: Durability) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        builder.mode(0o700);
+        options.mode(0o600);
+    }
+    builder.recursive(true).create(folder)?;
+    // SQLite gives its other files the permissions of this one.
+    match options.write(true).create_new(true).open(folder.join(FILE)) {
+        Ok(_) if durability == Durability::Fsync => sync_names(folder),
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the new names last: the file's in the folder, and the folder's in its parent.
+pub(super) fn sync_names(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    match folder.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Called while another process commits. SQLite's own handler waits up to 100 ms at a time; a commit takes less than one.
+fn wait_our_turn(tries: i32) -> bool {
+    thread_local! {
+        static SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
+    }
+    let now = Instant::now();
+    if tries == 0 {
+        SINCE.set(Some(now));
+    }
+    let waited = SINCE.get().map_or(Duration::ZERO, |since| now - since);
+    if waited > PATIENCE {
+        return false;
+    }
+    std::thread::sleep(Duration::from_micros(50 * u64::from(tries.unsigned_abs().min(40))));
+    true
+}

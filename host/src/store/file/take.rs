@@ -1,0 +1,167 @@
+//! Starts due jobs: finds whose turn it is and lets `State::start` decide what becomes of each.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::{self, Meaning};
+use super::row::{self, Kept, Whole};
+use super::workers::Workers;
+use super::writer::{Applied, Work};
+use crate::id::{JobId, WorkerId};
+use crate::job::{Owner, Phase};
+use crate::store::Take;
+use crate::time::Timestamp;
+
+/// How many damaged records may stand before the ones that can be started.
+const SPARE: usize = 64;
+
+/// In the order in which due jobs are started.
+type Turn = (Reverse<i32>, i64, JobId);
+
+/// Jobs being taken.
+#[derive(Debug)]
+pub(super) struct Taking {
+    pub(super) take: Take,
+    pub(super) workers: Arc<Workers>,
+}
+
+/// What was started, the payloads in files still to be read.
+#[derive(Debug, Default)]
+pub(super) struct Started {
+    pub(super) started: Vec<Whole>,
+    pub(super) settled: Vec<JobId>,
+    pub(super) next_due: Option<Timestamp>,
+}
+
+impl Work for Taking {
+    type Answer = Started;
+
+    fn apply(&mut self, connection: &Connection) -> Applied<Started> {
+        let mut turns = self.lost(connection)?;
+        self.pending(connection, &mut turns)?;
+        turns.sort_unstable();
+        let mut answer = Started::default();
+        let mut turns = turns.into_iter();
+        while answer.started.len() + answer.settled.len() < self.take.limit {
+            let Some((_, _, id)) = turns.next() else { break };
+            self.start(connection, id, &mut answer)?;
+        }
+        answer.next_due = next_due(connection)?;
+        if turns.next().is_some() {
+            answer.next_due = Some(answer.next_due.map_or(self.take.now, |at| at.min(self.take.now)));
+        }
+        Ok(Ok(answer))
+    }
+}
+
+impl Taking {
+    /// The running jobs of workers that died.
+    fn lost(&self, connection: &Connection) -> rusqlite::Result<Vec<Turn>> {
+        let mut turns = Vec::new();
+        for worker in lost_workers(connection, &self.workers, self.take.worker)? {
+            let mut statement =
+                connection.prepare_cached("SELECT priority, due, id FROM job WHERE status = 1 AND worker = ?1")?;
+            let rows = statement.query_map([worker.as_bytes()], read_turn)?;
+            for turn in rows {
+                turns.push(turn?);
+            }
+        }
+        Ok(turns)
+    }
+
+    /// The first of the pending jobs whose time has come, priority by priority: what is due later is never looked at.
+    fn pending(&self, connection: &Connection, turns: &mut Vec<Turn>) -> rusqlite::Result<()> {
+        let now = self.take.now.as_micros();
+        let wanted = turns.len() + self.take.limit.saturating_add(SPARE);
+        let mut below = i64::MAX;
+        while let Some((priority, due)) = next_priority(connection, below)? {
+            below = priority;
+            if due > now {
+                continue;
+            }
+            let mut statement = connection.prepare_cached(
+                "SELECT priority, due, id FROM job WHERE status = 0 AND priority = ?1 AND due <= ?2
+                    ORDER BY due, id LIMIT ?3",
+            )?;
+            let left = i64::try_from(wanted - turns.len()).unwrap_or(i64::MAX);
+            for turn in statement.query_map(params![priority, now, left], read_turn)? {
+                turns.push(turn?);
+            }
+            if turns.len() >= wanted {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&self, connection: &Connection, id: JobId, answer: &mut Started) -> rusqlite::Result<()> {
+        let mut whole = match row::whole(connection, id) {
+            Ok(Some(Ok(whole))) => whole,
+            Ok(Some(Err((id, damage)))) => return row::set_aside(connection, id, &damage),
+            Ok(None) => return Ok(()),
+            // A page that cannot be read: its neighbours can.
+            Err(error) if fault::meaning(&error) == Meaning::Damaged => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let record = &whole.record;
+        let Ok(next) = record.state().start(record.spec(), self.take.worker, Owner::Lost, self.take.now) else {
+            return Ok(());
+        };
+        if !Kept::new(&next, None).advance(connection, id)? {
+            return Ok(());
+        }
+        if let Phase::Running { .. } = next.phase {
+            whole.record = whole.record.with_state(next);
+            answer.started.push(whole);
+        } else {
+            answer.settled.push(id);
+        }
+        Ok(())
+    }
+}
+
+/// Workers that died while they ran something; `asking` is alive.
+pub(super) fn lost_workers(
+    connection: &Connection,
+    workers: &Workers,
+    asking: WorkerId,
+) -> rusqlite::Result<Vec<WorkerId>> {
+    // One seek a worker, however many jobs it runs.
+    let mut statement =
+        connection.prepare_cached("SELECT worker FROM job WHERE status = 1 AND worker > ?1 ORDER BY worker LIMIT 1")?;
+    let mut lost = Vec::new();
+    let mut after = Vec::new();
+    while let Some(worker) = statement.query_row([&after], |row| row.get::<_, [u8; 16]>(0)).optional()? {
+        after = worker.to_vec();
+        let worker = WorkerId::from_bytes(worker);
+        if worker != asking && !workers.is_alive(worker) {
+            lost.push(worker);
+        }
+    }
+    Ok(lost)
+}
+
+/// When the first pending job falls due.
+fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut below = i64::MAX;
+    let mut first: Option<i64> = None;
+    while let Some((priority, due)) = next_priority(connection, below)? {
+        below = priority;
+        first = Some(first.map_or(due, |first| first.min(due)));
+    }
+    Ok(first.map(Timestamp::from_micros))
+}
+
+/// The highest priority below this one that a pending job has, and when its first job falls due.
+fn next_priority(connection: &Connection, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT priority, due FROM job WHERE status = 0 AND priority < ?1 ORDER BY priority DESC, due LIMIT 1",
+    )?;
+    statement.query_row([below], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
+    Ok((Reverse(row.get(0)?), row.get(1)?, row::job_id(row, 2)?))
+}

@@ -1,0 +1,234 @@
+//! The one thread that writes: commits whatever has queued up since its last commit, then answers all of it.
+//!
+//! No timer and no waiting for a batch to fill: while one commit waits for the disk, the next batch gathers by itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::checkpoint::Checkpoint;
+use super::fault::{self, Meaning};
+use super::schema::Database;
+use crate::error::{Error, Result};
+
+/// Most operations that one commit holds, and that wait for one.
+const BATCH: usize = 1024;
+
+/// Something to do to the database.
+pub(super) trait Work: Send + 'static {
+    /// What it tells whoever asked.
+    type Answer: Send + 'static;
+
+    /// Does it. May be called again, after everything it had done to the database was undone.
+    fn apply(&mut self, connection: &Connection) -> Applied<Self::Answer>;
+
+    /// Nothing of it was kept. Not called when that is unknown.
+    fn undone(&mut self) {}
+}
+
+impl<T: Send + 'static, F: FnMut(&Connection) -> Applied<T> + Send + 'static> Work for F {
+    type Answer = T;
+
+    fn apply(&mut self, connection: &Connection) -> Applied<T> {
+        self(connection)
+    }
+}
+
+/// What an operation says: the outer error is SQLite's and undoes it, the inner one is an answer like any other and must
+/// come before the operation has changed anything.
+pub(super) type Applied<T> = rusqlite::Result<Result<T>>;
+
+/// See [`Writer::weak`].
+pub(super) type Queue = mpsc::WeakSender<Box<dyn Operation>>;
+
+/// Hands operations to the thread that writes. Dropping it commits what is queued and ends the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Operation>>>,
+    thread: Option<JoinHandle<()>>,
+    health: Health,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, health: Health) -> Result<Self> {
+        let (queue, operations) = mpsc::channel(BATCH);
+        let checkpoint = Checkpoint::new(&connection);
+        let thread = Thread { connection, checkpoint, health: health.clone() };
+        let thread = std::thread::Builder::new().name("au-store-writer".into()).spawn(move || thread.run(operations));
+        let thread = thread.map_err(|source| Error::fault("store", source))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), health })
+    }
+
+    /// Does `work` and waits until it is as durable as the store promises.
+    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Answer> {
+        self.health.check()?;
+        let (reply, answer) = oneshot::channel();
+        let operation = Box::new(Waiting { work, applied: None, reply });
+        let queue = self.queue.as_ref().ok_or(Error::ShuttingDown)?;
+        queue.send(operation).await.map_err(|_| Error::ShuttingDown)?;
+        answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    /// A way to the writer that does not keep it.
+    pub(super) fn weak(&self) -> Option<Queue> {
+        self.queue.as_ref().map(mpsc::Sender::downgrade)
+    }
+
+    /// Asks for something without waiting for the answer; when the queue is full, or gone, not even that.
+    pub(super) fn nudge<W: Work>(queue: &Queue, work: W) {
+        let (reply, _) = oneshot::channel();
+        if let Some(queue) = queue.upgrade() {
+            drop(queue.try_send(Box::new(Waiting { work, applied: None, reply })));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was reported by the panic hook, and nobody is left to tell.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Whether the disk still does what it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Health {
+    first: Arc<Mutex<Option<String>>>,
+    database: Database,
+}
+
+impl Health {
+    pub(super) fn new(database: Database) -> Self {
+        Self { first: Arc::default(), database }
+    }
+
+    /// An error once a write has failed.
+    pub(super) fn check(&self) -> Result<()> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.as_ref().map_or(Ok(()), |first| Err(fault::broken(first)))
+    }
+
+    /// From now on no write is taken: trying again may seem to work while the data is lost.
+    pub(super) fn poison(&self, why: &str) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none() {
+            tracing::error!(why, "the disk failed; the store takes no more writes");
+            *first = Some(why.to_owned());
+            self.database.mark_failed();
+        }
+    }
+}
+
+/// Work of any kind, and somebody who waits for it.
+pub(super) trait Operation: Send {
+    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn committed(self: Box<Self>);
+    fn undone(&mut self);
+    fn failed(self: Box<Self>, error: Error);
+}
+
+struct Waiting<W: Work> {
+    work: W,
+    applied: Option<Result<W::Answer>>,
+    reply: oneshot::Sender<Result<W::Answer>>,
+}
+
+// Whoever asked may have gone by the time there is an answer: what was done stays done, so `send` may fail.
+impl<W: Work> Operation for Waiting<W> {
+    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.applied = Some(self.work.apply(connection)?);
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        let Self { work, applied, reply } = *self;
+        drop(reply.send(applied.unwrap_or(Err(Error::ShuttingDown))));
+        drop(work);
+    }
+
+    fn undone(&mut self) {
+        self.work.undone();
+    }
+
+    fn failed(self: Box<Self>, error: Error) {
+        drop(self.reply.send(Err(error)));
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    checkpoint: Checkpoint,
+    health: Health,
+}
+
+impl Thread {
+    fn run(mut self, mut operations: mpsc::Receiver<Box<dyn Operation>>) {
+        let mut batch = Vec::new();
+        while operations.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.settle(&mut batch);
+            if let Err(error) = self.checkpoint.after_commit(&self.connection) {
+                self.checkpoint_failed(&error);
+            }
+        }
+    }
+
+    fn settle(&mut self, batch: &mut Vec<Box<dyn Operation>>) {
+        match self.commit(batch) {
+            Ok(()) => batch.drain(..).for_each(|operation| operation.committed()),
+            Err(error) if batch.len() > 1 && may_be_one_of_many(&error) => self.settle_each(batch),
+            Err(error) => self.refuse(batch, &error),
+        }
+    }
+
+    /// One operation spoils the batch: the others are none the worse for it.
+    fn settle_each(&mut self, batch: &mut Vec<Box<dyn Operation>>) {
+        for operation in batch.drain(..) {
+            let mut alone = vec![operation];
+            match self.commit(&mut alone) {
+                Ok(()) => alone.into_iter().for_each(|operation| operation.committed()),
+                Err(error) => self.refuse(&mut alone, &error),
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
+        if self.health.check().is_err() {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for operation in batch {
+            operation.apply(&transaction)?;
+        }
+        transaction.commit()
+    }
+
+    fn refuse(&self, batch: &mut Vec<Box<dyn Operation>>, error: &rusqlite::Error) {
+        let broken = fault::meaning(error) == Meaning::Broken;
+        if broken {
+            self.health.poison(&error.to_string());
+        }
+        for mut operation in batch.drain(..) {
+            if !broken {
+                operation.undone();
+            }
+            operation.failed(self.health.check().err().unwrap_or_else(|| fault::error(error)));
+        }
+    }
+
+    /// Nothing committed is lost by this: it stays in the log.
+    fn checkpoint_failed(&self, error: &rusqlite::Error) {
+        match fault::meaning(error) {
+            Meaning::Broken => self.health.poison(&error.to_string()),
+            _ => tracing::debug!(%error, "checkpoint put off"),
+        }
+    }
+}
+
+fn may_be_one_of_many(error: &rusqlite::Error) -> bool {
+    matches!(fault::meaning(error), Meaning::Full | Meaning::Damaged | Meaning::Other)
+}
