@@ -109,7 +109,7 @@ impl Payloads {
         self.fill(&file, bytes)?;
         file.folder.rename(&file.name, &file.folder, &name)?;
         file.name = name;
-        self.sync(&file.folder)?;
+        self.sync_folder()?;
         Ok(file)
     }
 
@@ -122,8 +122,9 @@ impl Payloads {
         if self.durability == Durability::Fsync { open.sync_data() } else { Ok(()) }
     }
 
-    fn sync(&self, folder: &Dir) -> io::Result<()> {
-        if self.durability == Durability::Fsync { folder.try_clone()?.into_std_file().sync_all() } else { Ok(()) }
+    /// Makes the names in the folder last. Not through `Dir`, whose handle is one that cannot be synced.
+    fn sync_folder(&self) -> io::Result<()> {
+        if self.durability == Durability::Fsync { std::fs::File::open(&self.path)?.sync_all() } else { Ok(()) }
     }
 
     fn open(&self) -> io::Result<Dir> {

@@ -1,0 +1,81 @@
+//! What every store must do. `alone` is asked of one handle, `shared` of several on the same data.
+
+use std::sync::Arc;
+
+use au_host::Store;
+
+use crate::properties;
+use crate::suite::Property;
+
+pub mod jobs;
+mod keys;
+mod listing;
+mod logs;
+mod naughty;
+mod round_trip;
+mod shared;
+mod swaps;
+mod take;
+pub mod wrap;
+
+/// Opens one more handle on the same data.
+pub type Open = Arc<dyn Fn() -> Arc<dyn Store> + Send + Sync>;
+
+/// What is asked of any store.
+pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
+    "an inserted job reads back as it was, in every field" => round_trip::every_field,
+    "texts of any kind come back as they were" => round_trip::naughty_texts,
+    "payloads of any size come back as they were" => round_trip::payload_sizes,
+    "every state reads back as it was" => round_trip::every_state,
+    "a peek tells what a get tells, but for the payloads" => round_trip::peek_is_a_summary,
+    "a job inserted as running is running" => round_trip::inserted_as_running,
+    "an unknown job is not found, by every method" => round_trip::unknown_is_not_found,
+    "an expired job is expired at once, and not found once removed" => round_trip::expired_then_not_found,
+    "an unfinished job never expires" => round_trip::unfinished_never_expires,
+    "an id that is taken is a conflict and changes nothing" => swaps::taken_id_is_a_conflict,
+    "a state of another version is a conflict and changes nothing" => swaps::other_version_is_a_conflict,
+    "of many who finish a job at once exactly one does" => swaps::one_finish_wins,
+    "a finished job never changes again" => swaps::finished_stays,
+    "of many who advance a job in turn none loses an update" => swaps::no_update_is_lost,
+    "one key names one job, however many insert at once" => keys::racing_inserts,
+    "a key holds while its job is kept" => keys::holds_while_kept,
+    "a key that holds until its job finishes is free after" => keys::free_when_finished,
+    "a key is free when its job is removed" => keys::free_when_removed,
+    "a key is free when its job is expired" => keys::free_when_expired,
+    "removing an old holder leaves the key with the new one" => keys::old_holder_leaves_key,
+    "due jobs start by priority, then due time, then age" => take::order,
+    "a job is not started before its time" => take::not_before_its_time,
+    "no more are started than asked for" => take::at_most_limit,
+    "no two takes start the same job" => take::no_job_twice,
+    "a take says when the next job falls due" => take::next_due,
+    "the job of a worker that left is due at once" => take::left_worker,
+    "the job of an unknown worker is lost" => take::unknown_worker,
+    "the job of a living worker is nobody else's" => take::living_worker,
+    "a job lost for the last time is settled and not started" => take::lost_for_good,
+    "a lost job whose cancel was asked for is cancelled" => take::lost_and_cancelled,
+    "a released job is due again" => take::released,
+    "lines of a log come back in order" => logs::in_order,
+    "lines appended at once are all there, each piece in one" => logs::appended_at_once,
+    "a log is read from any line" => logs::from_any_line,
+    "a log is gone with its job" => logs::gone_with_the_job,
+    "lists are newest first and paged without gap or repeat" => listing::paged,
+    "lists pass what the filter passes" => listing::filters,
+    "lists leave out what is expired" => listing::without_expired,
+    "a page below a cursor stays true while jobs come and change" => listing::paged_while_changing,
+    "expired jobs are listed longest ago first" => listing::expired_in_order,
+    "removing forgets all of a job, and unknown ones do no harm" => listing::remove_forgets,
+    "a store that works is ready" => listing::ready,
+];
+
+/// What is asked of a store that several processes share.
+pub const SHARED: &[Property<Open>] = properties![
+    "what one handle has acknowledged, another reads" => shared::reads_others_writes,
+    "no job is given to two of many handles" => shared::no_job_twice,
+    "of racing finishes through many handles one wins" => shared::one_finish_wins,
+    "one key names one job through many handles" => shared::one_key,
+    "another handle hears of a change" => shared::hint,
+    "the jobs of a handle that is gone are due at once" => shared::gone_handle,
+    "the jobs of a living handle are not" => shared::living_handle,
+    "large payloads of a living handle are not swept" => shared::no_sweep_of_the_living,
+    "what was acknowledged is there after all handles are closed" => shared::reopened,
+];

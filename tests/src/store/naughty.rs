@@ -1,0 +1,32 @@
+//! Texts that have broken programs before.
+
+/// Each of them may be a label, a function name, a reason or a log line.
+pub(super) const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\n\r\t",
+    "'; DROP TABLE job; --",
+    "\" OR \"\"=\"",
+    "../../etc/passwd",
+    "%00%2e%2e%2f",
+    "null",
+    "NULL",
+    "true",
+    "0",
+    "-1",
+    "1e400",
+    "NaN",
+    "💥🇦🇺👩\u{200d}👩\u{200d}👧\u{200d}👦",
+    "ﷺ\u{202e}abc\u{202c}",
+    "e\u{301}",
+    "\u{feff}bom",
+    "\u{fffd}\u{ffff}",
+    "\u{1b}[31mred\u{7}",
+    "Ω≈ç√∫˜µ≤≥÷",
+    "<script>alert(1)</script>",
+    "${jndi:ldap://x}",
+    "{{7*7}}",
+    "\u{10ffff}",
+];

@@ -1,0 +1,98 @@
+//! Stores made of others, so that what is asked of one handle is asked of several, or of ever new ones.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use au_host::store::{Change, Heartbeat, Inserted, Query, Take, Taken};
+use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
+use futures::stream::BoxStream;
+
+use super::Open;
+
+/// Each call goes to the handle that `pick` gives for it; who is alive, and what changes, is asked of one and the same.
+pub struct Picked {
+    keeper: Arc<dyn Store>,
+    pick: Box<dyn Fn() -> Arc<dyn Store> + Send + Sync>,
+}
+
+impl Picked {
+    /// Opens a new handle for every call.
+    #[must_use]
+    pub fn reopening(open: Open) -> Self {
+        Self { keeper: open(), pick: Box::new(move || open()) }
+    }
+
+    /// Goes round these many handles.
+    #[must_use]
+    pub fn round(open: &Open, count: usize) -> Self {
+        let handles: Vec<_> = (0..count).map(|_| open()).collect();
+        let next = AtomicUsize::new(0);
+        Self {
+            keeper: open(),
+            pick: Box::new(move || Arc::clone(&handles[next.fetch_add(1, Ordering::Relaxed) % handles.len()])),
+        }
+    }
+}
+
+impl fmt::Debug for Picked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "several of {:?}", self.keeper)
+    }
+}
+
+#[async_trait]
+impl Store for Picked {
+    async fn insert(&self, job: &Job) -> Result<Inserted> {
+        (self.pick)().insert(job).await
+    }
+
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job> {
+        (self.pick)().get(id, now).await
+    }
+
+    async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
+        (self.pick)().peek(id, now).await
+    }
+
+    async fn take(&self, take: &Take) -> Result<Taken> {
+        (self.pick)().take(take).await
+    }
+
+    async fn advance(&self, id: JobId, next: &State) -> Result<()> {
+        (self.pick)().advance(id, next).await
+    }
+
+    async fn scan(&self, query: &Query) -> Result<Vec<Summary>> {
+        (self.pick)().scan(query).await
+    }
+
+    async fn remove(&self, ids: &[JobId]) -> Result<u64> {
+        (self.pick)().remove(ids).await
+    }
+
+    async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
+        (self.pick)().append_log(id, entries).await
+    }
+
+    async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
+        (self.pick)().read_log(id, from, limit).await
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, until: Timestamp, now: Timestamp) -> Result<Heartbeat> {
+        self.keeper.heartbeat(worker, until, now).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<()> {
+        self.keeper.leave(worker).await
+    }
+
+    fn changes(&self) -> BoxStream<'static, Change> {
+        self.keeper.changes()
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.keeper.ready().await
+    }
+}
