@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema;
+use super::schema::Checker;
+use super::signature;
 use crate::error::Result;
 use crate::payload::Payload;
 
@@ -27,14 +28,15 @@ impl Function {
     /// The function as a person would write it down: `add(x: integer, y: integer) -> integer`.
     #[must_use]
     pub fn signature(&self) -> String {
-        schema::signature(self)
+        signature::signature(self)
     }
 
-    /// Whether the function can be called with this input. Only JSON is looked at, and only if there is a schema.
+    /// Whether the function can be called with this input. Only JSON is looked at, and only if there is a schema. To check
+    /// many inputs, keep a [`Checker`].
     ///
     /// # Errors
     /// `Invalid`, saying which argument is wrong and what was expected.
     pub fn check(&self, input: &Payload) -> Result<()> {
-        schema::check(self, input)
+        Checker::of(self).check(input)
     }
 }
