@@ -65,8 +65,9 @@ impl CodeProfile {
 }
 
 /// No proposal that gave guests a way to panic the host, nor one that is not done. Exceptions, which must not be on without
-/// GC, cannot be, nor can typed function references: wasmtime's cargo feature `gc` is off. The registry's `features.rs` says the same to wasmparser. Multi-memory stays on, since components
-/// with it off make the compiler panic; one memory a core module is what the pre-scan sees to.
+/// GC, cannot be: wasmtime's cargo feature `gc` is off. Typed function references have no switch in such a build; the
+/// validator refuses them, as it does all of these (`registry/features.rs`). Multi-memory stays on, since components with it
+/// off make the compiler panic; one memory a core module is what the pre-scan sees to.
 fn restrict(config: &mut Config) {
     config
         .gc_support(false)
