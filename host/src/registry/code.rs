@@ -76,7 +76,11 @@ impl Registry {
             let refusal = verdict::Refusal::new(code, why);
             verdict::remember(&self.folder, id.digest, id.profile, &refusal, now)?;
         }
-        self.cache.store(&self.folder, id, &code?)?;
+        let code = code?;
+        if !order.form.compiled(&code) {
+            return Err(Error::fault("compiler", "what it gave is not compiled WebAssembly"));
+        }
+        self.cache.store(&self.folder, id, &code)?;
         load()
     }
 

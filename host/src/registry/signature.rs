@@ -52,7 +52,10 @@ pub(super) fn parameters(input: &Value) -> Option<Vec<Parameter>> {
     };
     let required = input.get("minItems").and_then(Value::as_u64).unwrap_or(0);
     let parameter = |(at, schema): (usize, &Value)| Parameter {
-        name: schema.get("title").and_then(Value::as_str).map_or_else(|| format!("arg{}", at + 1), |name| clean(name, NAME_LIMIT)),
+        name: schema
+            .get("title")
+            .and_then(Value::as_str)
+            .map_or_else(|| format!("arg{}", at + 1), |name| clean(name, NAME_LIMIT)),
         kind: kind(schema, DEPTH),
         required: (at as u64) < required,
     };
@@ -78,7 +81,9 @@ fn kind(schema: &Value, depth: usize) -> String {
     }
     match schema.get("type") {
         Some(Value::String(name)) => named(name, schema, depth),
-        Some(Value::Array(names)) => choices(names, |name| named(name.as_str().unwrap_or("any"), schema, depth)),
+        Some(Value::Array(names)) => {
+            choices(names, |name| named(name.as_str().unwrap_or("any"), schema, depth))
+        }
         _ => "any".into(),
     }
 }

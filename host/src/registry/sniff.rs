@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes. Nothing is read further that is not WebAssembly.
 
-use wasmtime::Engine;
+use wasmtime::{Engine, Precompiled};
 
 use crate::error::{Error, Result};
 use crate::failure::clean;
@@ -20,6 +20,15 @@ impl Form {
             Self::Core => "core",
             Self::Component => "component",
         }
+    }
+
+    /// Whether `code` is what wasmtime makes of this form, at a glance.
+    pub(super) fn compiled(self, code: &[u8]) -> bool {
+        let made = Engine::detect_precompiled(code);
+        matches!(
+            (self, made),
+            (Self::Core, Some(Precompiled::Module)) | (Self::Component, Some(Precompiled::Component))
+        )
     }
 }
 
