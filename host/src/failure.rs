@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Longest failure message that is kept, in bytes; the rest is cut.
-pub const MESSAGE_LIMIT: usize = 16 * 1024;
+pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024;
 
 /// What sort of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -152,7 +152,8 @@ impl FromStr for Digest {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let why = || Error::invalid("digest", format!("{:?} is not `sha256:` and 64 hexadecimal digits", shorten(text)));
+        let why =
+            || Error::invalid("digest", format!("{:?} is not `sha256:` and 64 hexadecimal digits", shorten(text)));
         let digits = text.strip_prefix("sha256:").ok_or_else(why)?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(digits, &mut bytes).map_err(|_| why())?;

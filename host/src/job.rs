@@ -104,7 +104,7 @@ pub struct CancelRequest {
 }
 
 /// Longest reason of a cancel that is kept, in bytes.
-pub const REASON_LIMIT: usize = 1024;
+pub(crate) const REASON_LIMIT: usize = 1024;
 
 /// What a job is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -295,7 +295,8 @@ impl State {
         if self.attempt < spec.options.retry.attempts {
             return self.running(worker, now);
         }
-        let attempts = if self.attempt == 1 { "its one attempt".into() } else { format!("each of its {} attempts", self.attempt) };
+        let attempts =
+            if self.attempt == 1 { "its one attempt".into() } else { format!("each of its {} attempts", self.attempt) };
         let message = format!("the worker died during {attempts}");
         self.next(Phase::Failed { failure: Failure::new(FailureKind::Lost, message), at: now })
     }

@@ -18,7 +18,7 @@ pub const CBOR: &str = "application/cbor";
 pub const OCTETS: &str = "application/octet-stream";
 
 /// Longest content type that is taken, in bytes.
-pub const CONTENT_TYPE_LIMIT: usize = 255;
+pub(crate) const CONTENT_TYPE_LIMIT: usize = 255;
 
 /// Bytes and their media type. Cloning is cheap: the bytes are shared.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,7 +35,10 @@ impl Payload {
     pub fn new(content_type: &str, bytes: impl Into<Bytes>) -> Result<Self> {
         let printable = content_type.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if content_type.is_empty() || content_type.len() > CONTENT_TYPE_LIMIT || !printable {
-            return Err(Error::invalid("content type", format!("{:?} is not a media type", crate::id::shorten(content_type))));
+            return Err(Error::invalid(
+                "content type",
+                format!("{:?} is not a media type", crate::id::shorten(content_type)),
+            ));
         }
         Ok(Self { content_type: content_type.into(), bytes: bytes.into() })
     }

@@ -190,7 +190,12 @@ impl SandboxPolicy {
                 (Some(fuel), ceiling) => Some(bound("fuel", Some(fuel), fuel, ceiling.unwrap_or(u64::MAX))?),
                 (None, ceiling) => ceiling,
             },
-            table_elements: bounded("table_elements", request.table_elements, default.table_elements, ceiling.table_elements)?,
+            table_elements: bounded(
+                "table_elements",
+                request.table_elements,
+                default.table_elements,
+                ceiling.table_elements,
+            )?,
             instances: bounded("instances", request.instances, default.instances, ceiling.instances)?,
             output: bounded("output", request.output, default.output, ceiling.output)?,
             log_bytes: bounded("log_bytes", request.log_bytes, default.log_bytes, ceiling.log_bytes)?,
@@ -209,7 +214,9 @@ impl SandboxPolicy {
             GrantCeiling::Nothing => Some("env, dirs, clock and random"),
         };
         match over {
-            Some(what) => Err(Error::refused(format!("this host grants no {what}; ask its operator, or leave them out"))),
+            Some(what) => {
+                Err(Error::refused(format!("this host grants no {what}; ask its operator, or leave them out")))
+            }
             None => Ok(()),
         }
     }

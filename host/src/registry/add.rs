@@ -66,10 +66,7 @@ impl Registry {
         self.folder.replace(&self.folder.module(digest), &[bytes])?;
         let size = bytes.len() as u64;
         let (kind, imports, exports) = (scan.kind, scan.imports, scan.exports);
-        Ok(Prepared::New(
-            ModuleInfo { digest, size, kind, imports, exports, functions: Vec::new(), added: now },
-            lock,
-        ))
+        Ok(Prepared::New(ModuleInfo { digest, size, kind, imports, exports, functions: Vec::new(), added: now }, lock))
     }
 
     /// What is known of a module that is here. If its bytes or record are damaged they are repaired, which these bytes can.

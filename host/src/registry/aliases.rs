@@ -62,10 +62,8 @@ impl Registry {
     fn pointed(&self, name: &ModuleName) -> Result<Option<Digest>> {
         let Some(bytes) = folder::read(&self.folder.alias(name), ALIAS_LIMIT)? else { return Ok(None) };
         let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
-        let damaged = || Error::Corrupt {
-            what: format!("alias {name}"),
-            why: "it holds no digest; set it again".into(),
-        };
+        let damaged =
+            || Error::Corrupt { what: format!("alias {name}"), why: "it holds no digest; set it again".into() };
         digest.ok_or_else(damaged).map(Some)
     }
 

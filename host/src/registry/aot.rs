@@ -105,12 +105,7 @@ impl CodeCache {
         for engine in fs::read_dir(&self.dir).map_err(|error| failed(&self.dir, error))?.flatten() {
             for profile in CodeProfile::all() {
                 match fs::remove_file(engine.path().join(file_name(profile, digest))) {
-                    Err(error)
-                        if !matches!(
-                            error.kind(),
-                            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                        ) =>
-                    {
+                    Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                         return Err(failed(&engine.path(), error));
                     }
                     _ => {}

@@ -86,9 +86,7 @@ pub(super) fn measure(
     let mut labels = vec![own.results];
     for operator in body.get_operators_reader().map_err(invalid)? {
         match operator.map_err(invalid)? {
-            Operator::Loop { blockty } => {
-                open(&mut size, &mut labels, signatures.block(blockty), |ty| ty.params)
-            }
+            Operator::Loop { blockty } => open(&mut size, &mut labels, signatures.block(blockty), |ty| ty.params),
             Operator::Block { blockty } | Operator::If { blockty } => {
                 open(&mut size, &mut labels, signatures.block(blockty), |ty| ty.results);
             }

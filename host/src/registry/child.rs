@@ -60,16 +60,13 @@ impl From<Error> for Ending {
 
 fn run() -> Result<(), Ending> {
     let mut arguments = std::env::args().skip(2);
-    let mut next = |what| {
-        arguments.next().ok_or_else(|| Error::invalid("compile child", format!("no {what} was given")))
-    };
+    let mut next =
+        |what| arguments.next().ok_or_else(|| Error::invalid("compile child", format!("no {what} was given")));
     let (profile, expected, seconds) = (next("profile")?, next("engine")?, next("CPU time")?);
-    let seconds =
-        seconds.parse().map_err(|_| Error::invalid("compile child", "the CPU time is not a number"))?;
+    let seconds = seconds.parse().map_err(|_| Error::invalid("compile child", "the CPU time is not a number"))?;
     confine(seconds).map_err(|error| Error::fault("compile child", error))?;
 
-    let profile =
-        CodeProfile::all().into_iter().find(|known| known.name() == profile).ok_or(Ending::Stale)?;
+    let profile = CodeProfile::all().into_iter().find(|known| known.name() == profile).ok_or(Ending::Stale)?;
     let engine = engine(profile)?;
     if EngineHash::of(&engine).hex() != expected {
         return Err(Ending::Stale);
@@ -83,8 +80,7 @@ fn run() -> Result<(), Ending> {
 
 /// Gives up everything a compile does not need, before a byte of the module is read.
 fn confine(cpu_seconds: u64) -> rustix::io::Result<()> {
-    let limit =
-        |resource, soft, hard| setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) });
+    let limit = |resource, soft, hard| setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) });
     limit(Resource::Core, 0, 0)?;
     limit(Resource::Cpu, cpu_seconds, cpu_seconds + GRACE_SECONDS)?;
     limit(Resource::Nofile, OPEN_FILES, OPEN_FILES)?;

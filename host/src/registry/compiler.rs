@@ -169,15 +169,9 @@ mod tests {
             ("memory64", "(module (memory i64 1))"),
             ("threads", "(module (memory 1 1 shared))"),
             ("threads", "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))"),
-            (
-                "relaxed_simd",
-                "(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))",
-            ),
+            ("relaxed_simd", "(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))"),
             ("tail_call", "(module (func $f return_call $f))"),
-            (
-                "function_references",
-                "(module (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0))))",
-            ),
+            ("function_references", "(module (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0))))"),
             ("custom_page_sizes", "(module (memory 1 (pagesize 1)))"),
             ("wide_arithmetic", "(module (func (i64.mul_wide_u (i64.const 1) (i64.const 1)) drop drop))"),
             ("stack_switching", "(module (type $f (func)) (type $c (cont $f)) (tag $t) (func (suspend $t)))"),

@@ -77,10 +77,8 @@ impl Folder {
     /// Replaces `path` by a file of these parts, in one step: a reader sees all of the old or all of the new. On the disk
     /// when this returns.
     pub(super) fn replace(&self, path: &Path, parts: &[&[u8]]) -> Result<()> {
-        let mut file =
-            tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(|error| failed(path, error))?;
-        let written =
-            parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.as_file().sync_all());
+        let mut file = tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(|error| failed(path, error))?;
+        let written = parts.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.as_file().sync_all());
         written.map_err(|error| failed(path, error))?;
         file.persist(path).map_err(|error| failed(path, error.error))?;
         sync_parent(path)
@@ -88,8 +86,7 @@ impl Folder {
 
     /// Puts `bytes` at `path` unless somebody already put a file there; gives what is there.
     pub(super) fn found(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
-        let mut file =
-            tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(|error| failed(path, error))?;
+        let mut file = tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(|error| failed(path, error))?;
         let written = file.write_all(bytes).and_then(|()| file.as_file().sync_all());
         written.map_err(|error| failed(path, error))?;
         match file.persist_noclobber(path) {
@@ -122,10 +119,7 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
     if bytes.len() as u64 > most {
-        return Err(Error::Corrupt {
-            what: path.display().to_string(),
-            why: format!("it has more than {most} bytes"),
-        });
+        return Err(Error::Corrupt { what: path.display().to_string(), why: format!("it has more than {most} bytes") });
     }
     Ok(Some(bytes))
 }
@@ -150,8 +144,7 @@ pub(super) fn private(dir: &Path) -> Result<()> {
 /// Refuses a directory that somebody else could put code into.
 pub(super) fn check(dir: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(dir).map_err(|error| failed(dir, error))?;
-    let refuse =
-        |why: &str| Err(Error::refused(format!("{} {why}, so its code cannot be trusted", dir.display())));
+    let refuse = |why: &str| Err(Error::refused(format!("{} {why}, so its code cannot be trusted", dir.display())));
     if meta.file_type().is_symlink() {
         return refuse("is a symbolic link");
     }

@@ -75,11 +75,7 @@ impl Inliner<'_> {
 
     fn named(&mut self, schemas: &Value, depth: usize) -> Value {
         let Value::Object(schemas) = schemas else { return schemas.clone() };
-        schemas
-            .iter()
-            .map(|(name, schema)| (name.clone(), self.schema(schema, depth)))
-            .collect::<Map<_, _>>()
-            .into()
+        schemas.iter().map(|(name, schema)| (name.clone(), self.schema(schema, depth))).collect::<Map<_, _>>().into()
     }
 
     // A cycle ends at `DEPTH`, or when the nodes are used up.

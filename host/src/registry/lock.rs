@@ -43,12 +43,8 @@ pub(super) fn hold(folder: &Folder, purpose: Purpose, digest: Digest) -> Result<
         Purpose::Code => "code",
     };
     let path = folder.lock(&format!("{kind}-{:02x}", digest.as_bytes()[0]));
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| failed(&path, error))?;
+    let file =
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| failed(&path, error))?;
     file.lock().map_err(|error| failed(&path, error))?;
     Ok(file)
 }

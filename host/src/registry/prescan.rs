@@ -4,8 +4,7 @@
 //! It does not validate: that can take a thousand times longer than reading, so it is left to the compile child.
 
 use wasmparser::{
-    ComponentExternName, CompositeInnerType, ElementItems, Encoding, FunctionBody, Parser, Payload,
-    TableType, TypeRef,
+    ComponentExternName, CompositeInnerType, ElementItems, Encoding, FunctionBody, Parser, Payload, TableType, TypeRef,
 };
 
 use super::body::{Arity, Signatures, measure};
@@ -27,13 +26,8 @@ const NAME_LIMIT: usize = 256;
 pub fn prescan(bytes: &[u8], limits: &ScanLimits) -> Result<Scan> {
     fits(bytes.len() as u64, limits)?;
     let form = sniff(bytes)?;
-    let mut pass = Pass {
-        limits,
-        counts: Counts::default(),
-        levels: Vec::new(),
-        imports: Vec::new(),
-        exports: Vec::new(),
-    };
+    let mut pass =
+        Pass { limits, counts: Counts::default(), levels: Vec::new(), imports: Vec::new(), exports: Vec::new() };
     for payload in Parser::new(0).parse_all(bytes) {
         pass.payload(payload.map_err(invalid)?)?;
     }

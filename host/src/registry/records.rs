@@ -44,8 +44,7 @@ impl ModuleInfo {
         self.functions.iter().find(|function| function.name == name).ok_or_else(|| Error::NotFound {
             what: "function",
             name: crate::id::shorten(name),
-            nearest: super::nearest(name, self.functions.iter().map(|function| &*function.name))
-                .map(str::to_owned),
+            nearest: super::nearest(name, self.functions.iter().map(|function| &*function.name)).map(str::to_owned),
         })
     }
 }
@@ -95,11 +94,8 @@ impl Registry {
             let Some(Ok(digest)) = hex.map(|hex| format!("sha256:{hex}").parse()) else { continue };
             match self.recorded(digest) {
                 Ok(Some(info)) => {
-                    let aliases = aliases
-                        .iter()
-                        .filter(|(_, to)| *to == digest)
-                        .map(|(name, _)| name.clone())
-                        .collect();
+                    let aliases =
+                        aliases.iter().filter(|(_, to)| *to == digest).map(|(name, _)| name.clone()).collect();
                     listed.push(Listed { info, aliases });
                 }
                 // Removed since the folder was read.

@@ -37,10 +37,7 @@ impl Checker {
     /// Reads the schema of `function`. One that is itself not valid accepts everything.
     #[must_use]
     pub fn of(function: &Function) -> Self {
-        Self {
-            call: signature::call(function),
-            shape: function.input_schema.as_ref().map_or(Shape::Any, shape),
-        }
+        Self { call: signature::call(function), shape: function.input_schema.as_ref().map_or(Shape::Any, shape) }
     }
 
     /// Whether the function can be called with this input: JSON, a list of arguments or an object of them by name. What is
@@ -52,8 +49,8 @@ impl Checker {
         if matches!(self.shape, Shape::Any) || !input.is_json() {
             return Ok(());
         }
-        let value: Value = serde_json::from_slice(input.bytes())
-            .map_err(|error| wrong(format!("it is not JSON: {error}")))?;
+        let value: Value =
+            serde_json::from_slice(input.bytes()).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
         match &self.shape {
             Shape::Any => Ok(()),
             Shape::Whole(validator) => {
@@ -67,23 +64,18 @@ impl Checker {
         match input {
             Value::Array(arguments) => {
                 self.count(parameters, arguments.len())?;
-                parameters.iter().zip(arguments).enumerate().try_for_each(
-                    |(at, ((parameter, validator), argument))| {
-                        self.argument(at, parameter, validator.as_ref(), argument)
-                    },
-                )
+                parameters.iter().zip(arguments).enumerate().try_for_each(|(at, ((parameter, validator), argument))| {
+                    self.argument(at, parameter, validator.as_ref(), argument)
+                })
             }
             Value::Object(arguments) => {
                 self.names(parameters, arguments)?;
                 parameters.iter().enumerate().try_for_each(|(at, (parameter, validator))| {
                     match arguments.get(&parameter.name) {
                         Some(argument) => self.argument(at, parameter, validator.as_ref(), argument),
-                        None if parameter.required => Err(wrong(format!(
-                            "argument {} `{}` of {} is missing",
-                            at + 1,
-                            parameter.name,
-                            self.call
-                        ))),
+                        None if parameter.required => {
+                            Err(wrong(format!("argument {} `{}` of {} is missing", at + 1, parameter.name, self.call)))
+                        }
                         None => Ok(()),
                     }
                 })
@@ -116,8 +108,7 @@ impl Checker {
         let Some(unknown) = given.keys().find(|name| !known().any(|known| known == *name)) else {
             return Ok(());
         };
-        let near =
-            nearest(unknown, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = nearest(unknown, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         Err(wrong(format!("{} has no parameter `{}`{near}", self.call, clean(unknown, SHOWN))))
     }
 
@@ -145,8 +136,7 @@ fn shape(schema: &Value) -> Shape {
 }
 
 fn validator(schema: &Value) -> Option<Validator> {
-    let options =
-        jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex()).build(schema);
+    let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex()).build(schema);
     options.inspect_err(|error| tracing::debug!(%error, "a function's schema is not valid")).ok()
 }
 
@@ -210,13 +200,9 @@ mod tests {
             says(&add(), json!([1])),
             "input is not valid: add(x: integer, y: integer) takes 2 arguments, got 1"
         );
-        let one = function(
-            json!({ "prefixItems": [{ "title": "n", "type": "integer" }], "minItems": 1, "maxItems": 1 }),
-        );
-        assert_eq!(
-            says(&one, json!([1, 2, 3])),
-            "input is not valid: add(n: integer) takes 1 argument, got 3"
-        );
+        let one =
+            function(json!({ "prefixItems": [{ "title": "n", "type": "integer" }], "minItems": 1, "maxItems": 1 }));
+        assert_eq!(says(&one, json!([1, 2, 3])), "input is not valid: add(n: integer) takes 1 argument, got 3");
         let none = function(json!({ "type": "array", "maxItems": 0 }));
         assert_eq!(says(&none, json!([1])), "input is not valid: add() takes 0 arguments, got 1");
         assert_eq!(says(&none, json!([])), "");
@@ -224,16 +210,12 @@ mod tests {
 
     #[test]
     fn a_wrong_name_suggests_the_right_one() {
-        let names =
-            function(json!({ "prefixItems": [{ "title": "count", "type": "integer" }], "minItems": 1 }));
+        let names = function(json!({ "prefixItems": [{ "title": "count", "type": "integer" }], "minItems": 1 }));
         assert_eq!(
             says(&names, json!({ "cuont": 1 })),
             "input is not valid: add(count: integer) has no parameter `cuont`; did you mean `count`?"
         );
-        assert_eq!(
-            says(&names, json!({})),
-            "input is not valid: argument 1 `count` of add(count: integer) is missing"
-        );
+        assert_eq!(says(&names, json!({})), "input is not valid: argument 1 `count` of add(count: integer) is missing");
     }
 
     #[test]

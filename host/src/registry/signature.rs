@@ -81,9 +81,7 @@ fn kind(schema: &Value, depth: usize) -> String {
     }
     match schema.get("type") {
         Some(Value::String(name)) => named(name, schema, depth),
-        Some(Value::Array(names)) => {
-            choices(names, |name| named(name.as_str().unwrap_or("any"), schema, depth))
-        }
+        Some(Value::Array(names)) => choices(names, |name| named(name.as_str().unwrap_or("any"), schema, depth)),
         _ => "any".into(),
     }
 }

@@ -50,10 +50,9 @@ fn refusal(bytes: &[u8]) -> (&'static str, String) {
         [0, b'a', b's', b'm', version @ ..] if version.len() < 4 => {
             (INVALID, format!("the file ends after {} bytes, within its header", bytes.len()))
         }
-        [0, b'a', b's', b'm', a, b, c, d, ..] => (
-            INVALID,
-            format!("unknown WebAssembly version {:02x}{:02x}{:02x}{:02x} (at offset 0x4)", a, b, c, d),
-        ),
+        [0, b'a', b's', b'm', a, b, c, d, ..] => {
+            (INVALID, format!("unknown WebAssembly version {:02x}{:02x}{:02x}{:02x} (at offset 0x4)", a, b, c, d))
+        }
         [0x7f, b'E', b'L', b'F', ..] => ("precompiled_refused", precompiled(bytes)),
         [0x1f, 0x8b, ..] => (INVALID, "this is gzip; unpack it first".into()),
         [b'P', b'K', 3, 4, ..] => (INVALID, "this is a zip archive; unpack it first".into()),
@@ -65,11 +64,8 @@ fn refusal(bytes: &[u8]) -> (&'static str, String) {
 }
 
 fn precompiled(bytes: &[u8]) -> String {
-    let what = if Engine::detect_precompiled(bytes).is_some() {
-        "code that wasmtime compiled"
-    } else {
-        "a native program"
-    };
+    let what =
+        if Engine::detect_precompiled(bytes).is_some() { "code that wasmtime compiled" } else { "a native program" };
     format!("this is {what}; only WebAssembly is taken, and compiled here")
 }
 
@@ -80,9 +76,7 @@ fn text(bytes: &[u8]) -> Option<(&'static str, String)> {
     // A character may be cut at the end of the start.
     let start = match std::str::from_utf8(start) {
         Ok(start) => start,
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
-        }
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&start[..error.valid_up_to()]).ok()?,
         Err(_) => return None,
     };
     if start.contains(|c: char| c.is_control() && !c.is_whitespace()) {

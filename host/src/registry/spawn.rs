@@ -115,10 +115,9 @@ fn judge(ending: Ending, program: &Path, seconds: u64) -> Result<Vec<u8>> {
     match (status.code(), status.signal()) {
         (Some(0), _) => finished(ending.code),
         (Some(code), _) if code == i32::from(REFUSED) => refused(&ending.talk),
-        (Some(code), _) if code == i32::from(STALE) => fault(format!(
-            "{} is of another build than this program; build or install both anew",
-            program.display()
-        )),
+        (Some(code), _) if code == i32::from(STALE) => {
+            fault(format!("{} is of another build than this program; build or install both anew", program.display()))
+        }
         (Some(PANICKED), _) => Err(crashed(&ending.talk)),
         (_, Some(signal)) if fatal(signal) => Err(crashed(&ending.talk)),
         _ => fault(format!("{} ended with {status}: {}", program.display(), clean(ending.talk.trim(), 512))),
@@ -127,9 +126,7 @@ fn judge(ending: Ending, program: &Path, seconds: u64) -> Result<Vec<u8>> {
 
 /// Signals that a compile brings upon itself. Others were sent by somebody, and say nothing of the module.
 fn fatal(signal: i32) -> bool {
-    [Signal::KILL, Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL]
-        .iter()
-        .any(|known| known.as_raw() == signal)
+    [Signal::KILL, Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL].iter().any(|known| known.as_raw() == signal)
 }
 
 fn finished(code: std::io::Result<Vec<u8>>) -> Result<Vec<u8>> {

@@ -53,12 +53,7 @@ struct Verdict {
 }
 
 /// The verdict that still holds on a digest, if there is one. One that cannot be read is as good as none.
-pub(super) fn recall(
-    folder: &Folder,
-    digest: Digest,
-    profile: CodeProfile,
-    now: Timestamp,
-) -> Option<Refusal> {
+pub(super) fn recall(folder: &Folder, digest: Digest, profile: CodeProfile, now: Timestamp) -> Option<Refusal> {
     let bytes = folder::read(&folder.verdict(digest, profile.name()), FILE_LIMIT).ok()??;
     let verdict: Verdict = serde_json::from_slice(&bytes).ok()?;
     let holds = verdict.rules == RULES && verdict.until.is_none_or(|until| now < until);
@@ -82,9 +77,8 @@ pub(super) fn remember(
 
 fn prune(folder: &Folder) {
     let Ok(entries) = fs::read_dir(folder.verdicts()) else { return };
-    let age = |entry: &fs::DirEntry| {
-        entry.metadata().and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
-    };
+    let age =
+        |entry: &fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut kept: Vec<_> = entries.flatten().map(|entry| (age(&entry), entry.path())).collect();
     if kept.len() < KEPT {
         return;

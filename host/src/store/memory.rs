@@ -181,8 +181,13 @@ impl Jobs {
     }
 
     fn take(&mut self, take: &Take) -> Taken {
-        let due = self.pending.iter().filter(|(_, due, _)| *due <= take.now).take(take.limit);
-        let mut turns: Vec<Turn> = due.chain(self.lost(take.worker, take.now)).copied().collect();
+        let mut turns: Vec<Turn> = match take.only {
+            Some(id) => self.turn_of(id, take).into_iter().collect(),
+            None => {
+                let due = self.pending.iter().filter(|(_, due, _)| *due <= take.now).take(take.limit);
+                due.chain(self.lost(take.worker, take.now)).copied().collect()
+            }
+        };
         turns.sort_unstable();
         turns.truncate(take.limit);
         let mut taken = Taken::default();
@@ -192,6 +197,15 @@ impl Jobs {
         let lost_left = self.lost(take.worker, take.now).next().map(|_| take.now);
         taken.next_due = self.pending.iter().map(|(_, due, _)| *due).chain(lost_left).min();
         taken
+    }
+
+    /// The turn of this one job, if it is due.
+    fn turn_of(&self, id: JobId, take: &Take) -> Option<Turn> {
+        let job = &self.kept.get(&id)?.job;
+        match job.state.phase {
+            Phase::Pending { run_at } => turn(job).filter(|_| run_at <= take.now),
+            _ => self.lost(take.worker, take.now).find(|(_, _, lost)| *lost == id).copied(),
+        }
     }
 
     fn start(&mut self, id: JobId, take: &Take, taken: &mut Taken) {
@@ -210,7 +224,8 @@ impl Jobs {
 
     /// Running jobs whose worker is neither `asking` nor known to live.
     fn lost(&self, asking: WorkerId, now: Timestamp) -> impl Iterator<Item = &Turn> {
-        let lives = move |worker: &WorkerId| *worker == asking || self.workers.get(worker).is_some_and(|until| *until > now);
+        let lives =
+            move |worker: &WorkerId| *worker == asking || self.workers.get(worker).is_some_and(|until| *until > now);
         self.running.iter().filter(move |(_, _, id)| {
             let job = self.kept.get(id).map(|kept| &kept.job);
             job.is_some_and(|job| matches!(&job.state.phase, Phase::Running { worker, .. } if !lives(worker)))

@@ -100,6 +100,8 @@ pub struct Take {
     pub limit: usize,
     /// The time.
     pub now: Timestamp,
+    /// Nothing but this job, if it is due.
+    pub only: Option<JobId>,
 }
 
 /// What was started.

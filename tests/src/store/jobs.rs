@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use au_host::store::Take;
 use au_host::{
-    Digest, Failure, FailureKind, IdempotencyKey, Job, JobId, KeyHolds, Options, Owner, Payload, Report, Retry, Sandbox,
-    Spec, State, Timestamp, Usage, WorkerId,
+    Digest, Failure, FailureKind, IdempotencyKey, Job, JobId, KeyHolds, Options, Owner, Payload, Report, Retry,
+    Sandbox, Spec, State, Timestamp, Usage, WorkerId,
 };
 
 /// When tests happen.
@@ -99,5 +99,5 @@ pub fn finished(job: &Job, worker: WorkerId, report: Report) -> State {
 /// Take one for this worker, now.
 #[must_use]
 pub fn take(worker: WorkerId, limit: usize) -> Take {
-    Take { worker, limit, now: NOW }
+    Take { worker, limit, now: NOW, only: None }
 }

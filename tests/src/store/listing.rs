@@ -79,13 +79,22 @@ pub(super) async fn filters(store: Arc<dyn Store>) {
     let all = various(&store).await;
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut filters = vec![Filter::default()];
-    for status in [vec![Status::Failed], vec![Status::Running], vec![Status::Pending, Status::Running, Status::Completed]] {
+    for status in
+        [vec![Status::Failed], vec![Status::Running], vec![Status::Pending, Status::Running, Status::Completed]]
+    {
         for function in [None, Some("f1".to_owned()), Some("f".to_owned())] {
             for principal in [None, Some("principal 0".to_owned())] {
-                for labels in [vec![], vec![label("l0", "v1")], vec![label("l0", "v0"), label("l1", "v0")], vec![label("l0", "")]] {
+                for labels in
+                    [vec![], vec![label("l0", "v1")], vec![label("l0", "v0"), label("l1", "v0")], vec![label("l0", "")]]
+                {
                     let (status, function, principal) = (status.clone(), function.clone(), principal.clone());
                     filters.push(Filter { status: status.clone(), ..Filter::default() });
-                    filters.push(Filter { status: vec![], function: function.clone(), principal: principal.clone(), labels: labels.clone() });
+                    filters.push(Filter {
+                        status: vec![],
+                        function: function.clone(),
+                        principal: principal.clone(),
+                        labels: labels.clone(),
+                    });
                     filters.push(Filter { status, function, principal, labels });
                 }
             }
@@ -116,7 +125,9 @@ pub(super) async fn without_expired(store: Arc<dyn Store>) {
     let label = Filter { labels: vec![("l".into(), "v".into())], ..Filter::default() };
     let status = Filter { status: vec![Status::Completed], ..Filter::default() };
     for filter in [Filter::default(), label, status] {
-        for (now, expected) in [(after(9), vec![long.spec.id, short.spec.id]), (after(10), vec![long.spec.id]), (after(20), vec![])] {
+        for (now, expected) in
+            [(after(9), vec![long.spec.id, short.spec.id]), (after(10), vec![long.spec.id]), (after(20), vec![])]
+        {
             let query = Query::List { filter: filter.clone(), before: None, limit: 10, now };
             assert_eq!(ids(&store.scan(&query).await.unwrap()), expected);
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use au_host::store::Inserted;
 use au_host::{
-    DirGrant, Error, FailureKind, Grants, Job, JobId, KeyHolds, Level, Limits, LogEntry, Options, Owner, Payload, Progress,
-    Report, Retry, Sandbox, State, Store, Timestamp, Usage,
+    DirGrant, Error, FailureKind, Grants, Job, JobId, KeyHolds, Level, Limits, LogEntry, Options, Owner, Payload,
+    Progress, Report, Retry, Sandbox, State, Store, Timestamp, Usage,
 };
 
 use super::jobs::{self, NOW, after};
@@ -126,7 +126,9 @@ pub(super) async fn every_state(store: Arc<dyn Store>) {
 
 pub(super) async fn peek_is_a_summary(store: Arc<dyn Store>) {
     let worker = jobs::worker();
-    for report in [jobs::output(vec![1; 100_000]), jobs::failure(FailureKind::Trap), jobs::failure(FailureKind::Transient)] {
+    for report in
+        [jobs::output(vec![1; 100_000]), jobs::failure(FailureKind::Trap), jobs::failure(FailureKind::Transient)]
+    {
         let mut job = jobs::running(full(), worker);
         job.spec.options.key = None;
         store.insert(&job).await.unwrap();

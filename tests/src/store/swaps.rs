@@ -42,7 +42,8 @@ pub(super) async fn one_finish_wins(store: Arc<dyn Store>) {
             async move { (store.advance(id, &next).await, next) }
         };
         let results = join_all((0..16).map(|number| tokio::spawn(finish(number)))).await;
-        let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().map(Result::unwrap).partition(|(result, _)| result.is_ok());
+        let (won, lost): (Vec<_>, Vec<_>) =
+            results.into_iter().map(Result::unwrap).partition(|(result, _)| result.is_ok());
         assert_eq!(won.len(), 1);
         for (result, _) in lost {
             assert!(matches!(result.unwrap_err(), Error::Conflict(_)));

@@ -47,12 +47,14 @@ pub(super) async fn not_before_its_time(store: Arc<dyn Store>) {
     let now = jobs::job();
     insert_all(&store, &[later.clone(), now.clone()]).await;
     assert_eq!(ids(&store.take(&take(worker, 10)).await.unwrap().started), [now.spec.id]);
-    let at = |now| Take { worker, limit: 10, now };
+    let at = |now| Take { worker, limit: 10, now, only: None };
     assert!(store.take(&at(after(9))).await.unwrap().started.is_empty());
     let taken = store.take(&at(after(10))).await.unwrap();
     assert_eq!(ids(&taken.started), [later.spec.id]);
     assert_eq!(taken.started[0], store.get(later.spec.id, NOW).await.unwrap());
-    assert!(matches!(taken.started[0].state.phase, Phase::Running { worker: by, since } if by == worker && since == after(10)));
+    assert!(
+        matches!(taken.started[0].state.phase, Phase::Running { worker: by, since } if by == worker && since == after(10))
+    );
 }
 
 pub(super) async fn at_most_limit(store: Arc<dyn Store>) {

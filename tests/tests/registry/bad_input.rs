@@ -52,8 +52,7 @@ async fn a_core_module_is_not_a_component() {
     // C4
     let dir = folder();
     let registry = open(dir.path());
-    let (core, component) =
-        (add(&registry, numbers()).await.unwrap(), add(&registry, answer()).await.unwrap());
+    let (core, component) = (add(&registry, numbers()).await.unwrap(), add(&registry, answer()).await.unwrap());
     let kind = |error| matches!(error, Error::Module { code, .. } if code == "module_kind_mismatch");
     // Not for a while is the code in the cache what decides: it has the wrong kind too.
     assert!(kind(registry.component(&engine(), PLAIN, core.digest).unwrap_err()));

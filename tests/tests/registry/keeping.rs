@@ -15,12 +15,8 @@ use super::*;
 async fn a_module_that_was_added_is_described_listed_and_ready_to_run() {
     let dir = folder();
     let registry = open(dir.path());
-    let described = Function {
-        name: "answer".into(),
-        summary: "All of it.".into(),
-        input_schema: None,
-        output_schema: None,
-    };
+    let described =
+        Function { name: "answer".into(), summary: "All of it.".into(), input_schema: None, output_schema: None };
     let info = registry.add(answer(), NOW, async |_| Ok(vec![described.clone()])).await.unwrap();
     assert_eq!((info.kind, info.digest, info.added), (Kind::Component, Digest::of(&answer()), NOW));
     assert_eq!(info.functions, [described]);
@@ -84,9 +80,7 @@ async fn an_alias_moves_goes_and_suggests() {
     assert_eq!(registry.resolve(&name("math").into()).unwrap(), one.digest);
     registry.alias(&name("math"), two.digest).unwrap();
     assert_eq!(open(dir.path()).resolve(&name("math").into()).unwrap(), two.digest);
-    let Err(Error::NotFound { nearest, .. }) = registry.resolve(&name("maths").into()) else {
-        panic!("it was found")
-    };
+    let Err(Error::NotFound { nearest, .. }) = registry.resolve(&name("maths").into()) else { panic!("it was found") };
     assert_eq!(nearest.as_deref(), Some("math"));
     registry.unalias(&name("math")).unwrap();
     assert!(matches!(registry.unalias(&name("math")), Err(Error::NotFound { .. })));

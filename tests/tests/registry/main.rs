@@ -71,10 +71,7 @@ pub(crate) fn name(text: &str) -> ModuleName {
 
 pub(crate) fn code_files(dir: &Path) -> Vec<PathBuf> {
     let engines = fs::read_dir(dir.join("cache")).unwrap().flatten().filter(|entry| entry.path().is_dir());
-    engines
-        .flat_map(|engine| fs::read_dir(engine.path()).unwrap().flatten())
-        .map(|entry| entry.path())
-        .collect()
+    engines.flat_map(|engine| fs::read_dir(engine.path()).unwrap().flatten()).map(|entry| entry.path()).collect()
 }
 
 pub(crate) fn code_file(dir: &Path, digest: Digest) -> PathBuf {

@@ -46,10 +46,7 @@ impl Watch {
 /// The processes that were started as `program`.
 fn running(program: &Path) -> Vec<u32> {
     let name = program.as_os_str().as_encoded_bytes();
-    let pids =
-        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &u32| {
-        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|command| command.starts_with(name))
-    })
-    .collect()
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|command| command.starts_with(name)))
+        .collect()
 }

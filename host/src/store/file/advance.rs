@@ -28,7 +28,9 @@ impl Advance {
         let row = statement.query_row([self.id.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
         Ok(match row.optional()? {
             None => Error::not_found("job", self.id),
-            Some((version, 2..)) if u64::try_from(version).ok().and_then(|at| at.checked_add(1)) == Some(self.version) => {
+            Some((version, 2..))
+                if u64::try_from(version).ok().and_then(|at| at.checked_add(1)) == Some(self.version) =>
+            {
                 Error::Finished(self.id)
             }
             Some(_) => Error::Conflict(self.id),

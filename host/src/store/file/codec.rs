@@ -129,7 +129,10 @@ impl<'a> Decoder<'a> {
         std::str::from_utf8(self.raw(length)?).map_err(|_| Damage::new("a text in it is not UTF-8"))
     }
 
-    pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Damage>) -> Result<Option<T>, Damage> {
+    pub(super) fn optional<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Damage>,
+    ) -> Result<Option<T>, Damage> {
         match self.number()? {
             0 => Ok(None),
             _ => read(self).map(Some),

@@ -63,7 +63,10 @@ const REPAIR: &str = "`sqlite3 jobs.db .recover` saves what can be read";
 pub(super) fn opening(file: &Path, error: &rusqlite::Error) -> Error {
     match meaning(error) {
         Meaning::Damaged => {
-            let why = format!("{error}; put a backup in its place, or let `sqlite3 {} .recover` save what it can", file.display());
+            let why = format!(
+                "{error}; put a backup in its place, or let `sqlite3 {} .recover` save what it can",
+                file.display()
+            );
             Error::Corrupt { what: file.display().to_string(), why }
         }
         Meaning::Full => Error::StorageFull { why: format!("{}: {error}", file.display()) },
@@ -99,5 +102,6 @@ pub(super) fn broken(first: &str) -> Error {
 pub(super) fn may_pass(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, NotFound, PermissionDenied, ReadOnlyFilesystem};
     // Too many open files has no kind of its own.
-    matches!(error.kind(), Interrupted | NotFound | PermissionDenied | ReadOnlyFilesystem) || error.raw_os_error() == Some(24)
+    matches!(error.kind(), Interrupted | NotFound | PermissionDenied | ReadOnlyFilesystem)
+        || error.raw_os_error() == Some(24)
 }

@@ -63,7 +63,8 @@ impl Insertion {
             return Ok(Err(Error::Conflict(self.id)));
         }
         if let Some(key) = &self.key {
-            let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO key (name, holds, id) VALUES (?1, ?2, ?3)")?;
+            let mut statement =
+                connection.prepare_cached("INSERT OR REPLACE INTO key (name, holds, id) VALUES (?1, ?2, ?3)")?;
             statement.execute(params![key.name.as_bytes(), holds_code(key.holds), self.id.as_bytes()])?;
         }
         let mut statement = connection.prepare_cached("INSERT INTO tag (tag, id) VALUES (?1, ?2)")?;

@@ -27,7 +27,12 @@ pub(super) fn append(connection: &Connection, id: JobId, count: i64, entries: &[
 }
 
 /// Reads lines; the outer error is SQLite's.
-pub(super) fn read(connection: &Connection, id: JobId, from: u64, limit: usize) -> rusqlite::Result<Result<Vec<LogEntry>>> {
+pub(super) fn read(
+    connection: &Connection,
+    id: JobId,
+    from: u64,
+    limit: usize,
+) -> rusqlite::Result<Result<Vec<LogEntry>>> {
     if !is_kept(connection, id)? {
         return Ok(Err(Error::not_found("job", id)));
     }

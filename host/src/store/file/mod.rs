@@ -113,7 +113,9 @@ impl FileStore {
             Ok(job) => Ok(Some(job)),
             Err(Error::Corrupt { why, .. }) => {
                 let damage = codec::Damage::new(why);
-                self.writer.write(move |connection: &Connection| row::set_aside(connection, id, &damage).map(Ok)).await?;
+                self.writer
+                    .write(move |connection: &Connection| row::set_aside(connection, id, &damage).map(Ok))
+                    .await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -212,14 +214,16 @@ impl Store for FileStore {
         self.health.check()?;
         let (workers, readers, payloads) =
             (Arc::clone(&self.workers), Arc::clone(&self.readers), Arc::clone(&self.payloads));
-        self.readers.blocking(move || {
-            workers.enter(worker).map_err(|error| fault::file("workers", &error))?;
-            if workers.bury().map_err(|error| fault::file("workers", &error))? {
-                payloads.sweep(|job, file| is_named(&readers, job, file))?;
-            }
-            let lost = readers.read(|connection| take::lost_workers(connection, &workers, worker))?;
-            Ok(Heartbeat { lost_jobs: !lost.is_empty() })
-        }).await
+        self.readers
+            .blocking(move || {
+                workers.enter(worker).map_err(|error| fault::file("workers", &error))?;
+                if workers.bury().map_err(|error| fault::file("workers", &error))? {
+                    payloads.sweep(|job, file| is_named(&readers, job, file))?;
+                }
+                let lost = readers.read(|connection| take::lost_workers(connection, &workers, worker))?;
+                Ok(Heartbeat { lost_jobs: !lost.is_empty() })
+            })
+            .await
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<()> {

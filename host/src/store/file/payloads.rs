@@ -147,11 +147,15 @@ impl Payloads {
     /// The payload that is stored so; `None`: its file is not there. Blocks.
     pub(super) fn read(&self, stored: &Stored, inline: Option<Bytes>) -> Result<std::result::Result<Payload, Damage>> {
         let Some(name) = &stored.file else {
-            return Ok(inline.ok_or_else(|| Damage::new("its payload is missing")).and_then(|bytes| stored.payload(bytes)));
+            return Ok(inline
+                .ok_or_else(|| Damage::new("its payload is missing"))
+                .and_then(|bytes| stored.payload(bytes)));
         };
         match self.read_file(name, stored.length) {
             Ok(bytes) => Ok(stored.payload(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(Damage::new(format!("its file {name} is missing")))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Err(Damage::new(format!("its file {name} is missing"))))
+            }
             Err(error) => Err(Error::fault("store", error)),
         }
     }

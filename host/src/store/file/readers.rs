@@ -6,9 +6,9 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::fault;
+use super::record::Record;
 use super::row::{self, Checked, select};
 use super::schema::Database;
-use super::record::Record;
 use crate::error::{Error, Result};
 use crate::id::JobId;
 

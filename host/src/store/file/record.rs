@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::codec::{Damage, Decoder, Encoder};
-use crate::attempt::{LogEntry, Level, Progress, Usage};
+use crate::attempt::{Level, LogEntry, Progress, Usage};
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{CancelRequest, IdempotencyKey, Job, KeyHolds, Options, Phase, Size, Spec, State, Status, Summary};
 use crate::payload::Payload;

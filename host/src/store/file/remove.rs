@@ -25,9 +25,8 @@ pub(super) fn remove(connection: &Connection, ids: &[JobId]) -> Applied<Removed>
 
 fn remove_one(connection: &Connection, id: JobId, removed: &mut Removed) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(select!("key FROM job WHERE id = ?1"))?;
-    let row = statement.query_row([id.as_bytes()], |row| {
-        Ok((row::read(row)?, row.get::<_, Option<Vec<u8>>>(row::HEAD_COLUMNS)?))
-    });
+    let row = statement
+        .query_row([id.as_bytes()], |row| Ok((row::read(row)?, row.get::<_, Option<Vec<u8>>>(row::HEAD_COLUMNS)?)));
     let Some((record, key)) = row.optional()? else { return Ok(()) };
     if let Some(key) = key {
         let mut statement = connection.prepare_cached("DELETE FROM key WHERE name = ?1 AND id = ?2")?;

@@ -70,7 +70,9 @@ impl List<'_> {
             // The literal lets SQLite see that the index of what is not running will do, or the one of what is.
             let sql = match status_code(*status) {
                 1 => select!("1 FROM job WHERE id < ?1 AND status = 1 AND ?2 = 1 ORDER BY id DESC"),
-                _ => select!("1 FROM job INDEXED BY job_status WHERE id < ?1 AND status = ?2 AND status <> 1 ORDER BY id DESC"),
+                _ => select!(
+                    "1 FROM job INDEXED BY job_status WHERE id < ?1 AND status = ?2 AND status <> 1 ORDER BY id DESC"
+                ),
             };
             let mut statement = self.connection.prepare_cached(sql)?;
             found.extend(self.collect(&mut statement, params![self.before.as_bytes(), status_code(*status)])?);

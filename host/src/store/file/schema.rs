@@ -82,7 +82,6 @@ impl Database {
         self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
-
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -132,7 +131,8 @@ impl Database {
 
     fn newer(&self, version: i64) -> Error {
         let file = self.folder.join(FILE);
-        let why = format!("{} has version {version}, this program reads {VERSION}; use a newer au-host", file.display());
+        let why =
+            format!("{} has version {version}, this program reads {VERSION}; use a newer au-host", file.display());
         Error::fault("store", why)
     }
 

@@ -39,8 +39,10 @@ impl Work for Taking {
     type Answer = Started;
 
     fn apply(&mut self, connection: &Connection) -> Applied<Started> {
-        let mut turns = self.lost(connection)?;
-        self.pending(connection, &mut turns)?;
+        let mut turns = match self.take.only {
+            Some(id) => self.turn_of(connection, id)?.into_iter().collect(),
+            None => self.turns(connection)?,
+        };
         turns.sort_unstable();
         let mut answer = Started::default();
         let mut turns = turns.into_iter();
@@ -57,6 +59,31 @@ impl Work for Taking {
 }
 
 impl Taking {
+    fn turns(&self, connection: &Connection) -> rusqlite::Result<Vec<Turn>> {
+        let mut turns = self.lost(connection)?;
+        self.pending(connection, &mut turns)?;
+        Ok(turns)
+    }
+
+    /// The turn of this one job, if it is due.
+    fn turn_of(&self, connection: &Connection, id: JobId) -> rusqlite::Result<Option<Turn>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT priority, due, id, status, worker FROM job WHERE id = ?1 AND (status = 1 OR status = 0 AND due <= ?2)",
+        )?;
+        let found = statement.query_row(params![id.as_bytes(), self.take.now.as_micros()], |row| {
+            Ok((read_turn(row)?, row.get::<_, i64>(3)?, row.get::<_, Option<[u8; 16]>>(4)?))
+        });
+        Ok(found
+            .optional()?
+            .filter(|(_, status, worker)| *status == 0 || worker.is_some_and(|id| self.lives_not(id)))
+            .map(|(turn, ..)| turn))
+    }
+
+    fn lives_not(&self, worker: [u8; 16]) -> bool {
+        let worker = WorkerId::from_bytes(worker);
+        worker != self.take.worker && !self.workers.is_alive(worker)
+    }
+
     /// The running jobs of workers that died.
     fn lost(&self, connection: &Connection) -> rusqlite::Result<Vec<Turn>> {
         let mut turns = Vec::new();

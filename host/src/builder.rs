@@ -1,0 +1,129 @@
+//! Puts a host together: a store, modules and a backend, and how it is to behave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::clock::Clock;
+use crate::duties;
+use crate::error::Result;
+use crate::host::{Host, Inner};
+use crate::id::WorkerId;
+use crate::modules::Modules;
+use crate::sandbox::SandboxPolicy;
+use crate::store::{LEASE, Store};
+
+/// Largest input a host takes that was not told another, in bytes.
+const INPUT_LIMIT: u64 = 64 << 20;
+/// Between two looks for expired jobs.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Which jobs of its store a host runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// None: it keeps jobs and asks after them, and another host runs them.
+    Nothing,
+    /// Those it was handed itself.
+    Own,
+    /// Whatever is due, those of dead workers too.
+    #[default]
+    Everything,
+}
+
+/// How a host is to behave.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) policy: SandboxPolicy,
+    pub(crate) takes: Takes,
+    pub(crate) lease: Duration,
+    pub(crate) slots: usize,
+    pub(crate) default_ttl: Option<Duration>,
+    pub(crate) sweep: Duration,
+    pub(crate) input_limit: u64,
+    pub(crate) clock: Clock,
+}
+
+/// A host to be. See [`Host::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    modules: Arc<dyn Modules>,
+    backend: Arc<dyn Backend>,
+    settings: Settings,
+}
+
+impl Builder {
+    pub(crate) fn new(store: Arc<dyn Store>, modules: Arc<dyn Modules>, backend: Arc<dyn Backend>) -> Self {
+        let settings = Settings {
+            policy: SandboxPolicy::default(),
+            takes: Takes::default(),
+            lease: LEASE,
+            slots: backend.capacity(),
+            default_ttl: None,
+            sweep: SWEEP,
+            input_limit: INPUT_LIMIT,
+            clock: Clock::system(),
+        };
+        Self { store, modules, backend, settings }
+    }
+
+    /// What a job gets that asks for nothing, and what it may ask for.
+    pub fn policy(mut self, policy: SandboxPolicy) -> Self {
+        self.settings.policy = policy;
+        self
+    }
+
+    /// Which jobs it runs. Everything that is due, unless said otherwise.
+    pub fn takes(mut self, takes: Takes) -> Self {
+        self.settings.takes = takes;
+        self
+    }
+
+    /// How long its jobs are its own when it falls silent, in stores that cannot see it die. 10 s unless said otherwise.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// How many jobs it runs at once. As many as its backend can, unless said otherwise.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.settings.slots = slots.max(1);
+        self
+    }
+
+    /// How long a finished job is kept that does not say. For ever, unless said otherwise.
+    pub fn default_ttl(mut self, ttl: Option<Duration>) -> Self {
+        self.settings.default_ttl = ttl;
+        self
+    }
+
+    /// How often it removes what has expired. Every minute, unless said otherwise.
+    pub fn sweep_every(mut self, pause: Duration) -> Self {
+        self.settings.sweep = pause;
+        self
+    }
+
+    /// The largest input it takes, in bytes. 64 MiB unless said otherwise.
+    pub fn input_limit(mut self, bytes: u64) -> Self {
+        self.settings.input_limit = bytes;
+        self
+    }
+
+    /// The clock it goes by.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Starts the host. To be called on a tokio runtime, on which it does its work from then on.
+    ///
+    /// # Errors
+    /// What the store says when the host makes itself known.
+    pub async fn build(self) -> Result<Host> {
+        let worker = WorkerId::new(self.settings.clock.now());
+        let inner = Arc::new(Inner::new(self.store, self.modules, self.backend, self.settings, worker));
+        duties::begin(&inner).await?;
+        Ok(Host(inner))
+    }
+}

@@ -1,0 +1,191 @@
+//! What a host does besides running jobs: it says that it lives, hears what others change, and sweeps out what expired.
+//!
+//! The heartbeat has a thread of its own, for the runtime may be busy; the rest are tasks on the runtime of the host.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::builder::Takes;
+use crate::error::{Error, Result};
+use crate::host::Inner;
+use crate::id::WorkerId;
+use crate::scheduler;
+use crate::store::{Change, Heartbeat, Store};
+
+/// Heartbeats in a lease: so many may fail before it runs out.
+const BEATS: u32 = 10;
+/// Least time between two looks at everything that is waited for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The thread that says that this host lives, and what stops it.
+#[derive(Debug)]
+pub(crate) struct Duties {
+    stop: CancellationToken,
+    heart: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Duties {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Makes the host known and starts what it does by itself. A host that runs nothing has no duties.
+pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
+    if inner.takes() == Takes::Nothing {
+        return Ok(());
+    }
+    inner.beat().await?;
+    let stop = CancellationToken::new();
+    let heart = Heart::of(inner, stop.clone()).start()?;
+    let duties = Duties { stop, heart: std::sync::Mutex::new(Some(heart)) };
+    // Nobody else has the host yet.
+    drop(inner.duties.set(duties));
+    tokio::spawn(scheduler::schedule(Arc::downgrade(inner), Arc::clone(&inner.wake)));
+    if inner.takes() == Takes::Everything {
+        inner.listen();
+        tokio::spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
+    }
+    Ok(())
+}
+
+impl Inner {
+    async fn beat(&self) -> Result<Heartbeat> {
+        let now = self.now();
+        self.store.heartbeat(self.worker, now.plus(self.settings.lease), now).await
+    }
+
+    /// Ends the heartbeat and leaves the store.
+    pub(crate) async fn end(&self) -> Result<()> {
+        let Some(duties) = self.duties.get() else { return Ok(()) };
+        duties.stop.cancel();
+        let heart = duties.heart.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(heart) = heart {
+            // It sleeps on what was just cancelled; a panic of it was logged when it happened.
+            drop(tokio::task::spawn_blocking(move || heart.join()).await);
+        }
+        self.store.leave(self.worker).await
+    }
+
+    /// Hears of changes by others from now on.
+    pub(crate) fn listen(self: &Arc<Self>) {
+        if !self.listening.swap(true, Ordering::AcqRel) {
+            tokio::spawn(listen(Arc::downgrade(self), self.store.changes()));
+        }
+    }
+
+    /// Somebody changed something.
+    async fn heard(&self, change: Change) {
+        match change {
+            Change::Job(id) => self.hub.look(id),
+            Change::Unknown => self.hub.look_all(|id| self.running.holds(id)),
+        }
+        if self.takes() == Takes::Everything {
+            self.quiet.send_replace(false);
+            self.woken();
+        }
+        self.look_for_cancels(change).await;
+    }
+
+    /// Stops those of this host's jobs that somebody else asked to cancel.
+    async fn look_for_cancels(&self, change: Change) {
+        let ids = match change {
+            Change::Job(id) if self.running.holds(id) => vec![id],
+            Change::Job(_) => return,
+            Change::Unknown => self.running.ids(),
+        };
+        for id in ids {
+            match self.store.peek(id, self.now()).await {
+                Ok(job) if job.cancel.is_some() && self.running.holds(id) => self.running.cancel(id),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(job = %id, error = error.chain(), "not looked at"),
+            }
+        }
+    }
+}
+
+/// What the heart's thread has: not the host, which it must not keep alive.
+struct Heart {
+    host: Weak<Inner>,
+    store: Arc<dyn Store>,
+    worker: WorkerId,
+    lease: Duration,
+    stop: CancellationToken,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Heart {
+    fn of(inner: &Arc<Inner>, stop: CancellationToken) -> Self {
+        Self {
+            host: Arc::downgrade(inner),
+            store: Arc::clone(&inner.store),
+            worker: inner.worker,
+            lease: inner.settings.lease,
+            stop,
+            runtime: tokio::runtime::Handle::current(),
+        }
+    }
+
+    fn start(self) -> Result<JoinHandle<()>> {
+        let failed = |source: std::io::Error| Error::fault("heartbeat", source);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+        let thread = std::thread::Builder::new().name("au-heartbeat".into());
+        thread.spawn(move || runtime.block_on(self.beat())).map_err(failed)
+    }
+
+    async fn beat(self) {
+        let pause = self.lease / BEATS;
+        while self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            let Some(now) = self.host.upgrade().map(|inner| inner.now()) else { break };
+            match self.store.heartbeat(self.worker, now.plus(self.lease), now).await {
+                Ok(found) => self.tell(&found),
+                Err(error) => tracing::warn!(error = error.chain(), "heartbeat failed; trying again"),
+            }
+        }
+        if self.host.strong_count() == 0 {
+            // Its jobs, if it had any left, are free to be taken.
+            if let Err(error) = self.store.leave(self.worker).await {
+                tracing::warn!(error = error.chain(), "the worker could not leave");
+            }
+        }
+    }
+
+    fn tell(&self, found: &Heartbeat) {
+        let Some(inner) = self.host.upgrade() else { return };
+        if found.lost_jobs && inner.takes() == Takes::Everything {
+            inner.woken();
+        }
+        if !inner.running.is_empty() {
+            // Hints may be missed; this is how late a cancel can come at most.
+            self.runtime.spawn(async move { inner.look_for_cancels(Change::Unknown).await });
+        }
+    }
+}
+
+async fn listen(host: Weak<Inner>, mut changes: futures::stream::BoxStream<'static, Change>) {
+    let Some(closing) = host.upgrade().map(|inner| inner.closing.clone()) else { return };
+    while let Some(Some(change)) = closing.run_until_cancelled(changes.next()).await {
+        let began = Instant::now();
+        let Some(inner) = host.upgrade() else { return };
+        inner.heard(change).await;
+        drop(inner);
+        // A busy neighbour must not keep this host busy looking: it rests longer than it looked.
+        tokio::time::sleep(LOOK.max(began.elapsed() * 4)).await;
+    }
+}
+
+async fn sweep(host: Weak<Inner>, pause: Duration, closing: CancellationToken) {
+    while closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        let Some(inner) = host.upgrade() else { return };
+        match inner.sweep().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "expired jobs removed"),
+            Err(error) => tracing::warn!(error = error.chain(), "expired jobs could not be removed; trying again"),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The host: the front door, and the only thing that knows both stores and backends.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempt, Report};
+use crate::backend::{Backend, Context};
+use crate::builder::{Builder, Settings, Takes};
+use crate::duties::Duties;
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::hub::Hub;
+use crate::id::{JobId, WorkerId};
+use crate::job::{Job, Owner, Spec, State, Summary};
+use crate::modules::Modules;
+use crate::payload::Payload;
+use crate::queue::Queue;
+use crate::request::Request;
+use crate::running::Running;
+use crate::store::{Filter, Inserted, Query, Store};
+
+/// Submits of a map that are under way at once.
+const MAP_AT_ONCE: usize = 256;
+/// Expired jobs that are removed in one go.
+const SWEEP_BATCH: usize = 256;
+/// Ended attempts whose outcome is still being written. More hold their slots.
+const FINISHING: usize = 1024;
+
+/// Runs functions as jobs. Cloning is cheap; the last clone that goes takes the host down, once what it runs has ended.
+///
+/// See the [crate's documentation](crate) for an example.
+#[derive(Clone, Debug)]
+pub struct Host(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) modules: Arc<dyn Modules>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) settings: Settings,
+    pub(crate) worker: WorkerId,
+    pub(crate) hub: Hub,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) finishing: Arc<Semaphore>,
+    pub(crate) running: Running,
+    /// Jobs of a host that runs its own only, which wait for a slot or their time.
+    pub(crate) own: Mutex<Queue>,
+    /// Wakes the scheduler. It holds this, not the host, while it sleeps.
+    pub(crate) wake: Arc<Notify>,
+    /// Whether due jobs wait, so that nothing new may be started before them.
+    pub(crate) backlog: AtomicBool,
+    /// Whether the scheduler found nothing to do, now or later.
+    pub(crate) quiet: watch::Sender<bool>,
+    pub(crate) closing: CancellationToken,
+    pub(crate) duties: OnceLock<Duties>,
+    pub(crate) listening: AtomicBool,
+}
+
+impl Host {
+    /// A host that keeps jobs in `store`, knows `modules`, and runs attempts on `backend`.
+    pub fn builder(store: Arc<dyn Store>, modules: Arc<dyn Modules>, backend: Arc<dyn Backend>) -> Builder {
+        Builder::new(store, modules, backend)
+    }
+
+    /// Calls a function and waits for its output. Keeps nothing: a call does not survive the caller.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` or `Refused` before anything runs; `Failed` with the reason when the function gave no output.
+    pub async fn call(&self, request: Request) -> Result<Payload> {
+        let report = self.call_in(request, &Context::default()).await?;
+        report.outcome.map_err(Error::Failed)
+    }
+
+    /// The same; `context` hears what the function says and may cancel it, and the report tells what it used.
+    ///
+    /// # Errors
+    /// As for [`call`](Host::call), but a failure of the function is in the report.
+    pub async fn call_in(&self, request: Request, context: &Context) -> Result<Report> {
+        let spec = self.0.admit(request).await?;
+        self.0.backend.execute(attempt(spec, 1), context).await
+    }
+
+    /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
+    ///
+    /// With an idempotency key that names a job already, that job's handle is returned and nothing is added.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
+    pub async fn submit(&self, request: Request) -> Result<Handle> {
+        let spec = self.0.admit(request).await?;
+        self.keep(spec).await
+    }
+
+    /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
+    /// after all, those that were are cancelled.
+    ///
+    /// # Errors
+    /// As for [`submit`](Host::submit).
+    pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
+        let mut specs = Vec::new();
+        for input in inputs {
+            specs.push(self.0.admit(Request { input, ..request.clone() }).await?);
+        }
+        let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
+        let keep = |spec| self.keep(spec);
+        let handles = stream::iter(specs).map(keep).buffered(MAP_AT_ONCE).try_collect().await;
+        if handles.is_err() {
+            for id in ids {
+                if let Err(error) = self.handle(id).cancel("the map it belongs to could not be kept whole").await {
+                    // Most were never kept; there is nothing to cancel.
+                    tracing::debug!(%id, error = error.chain(), "not cancelled");
+                }
+            }
+        }
+        handles
+    }
+
+    /// The handle of a job, from its id alone. Whether there is such a job is found out when it is asked.
+    #[must_use]
+    pub fn handle(&self, id: JobId) -> Handle {
+        Handle::new(self.clone(), id)
+    }
+
+    /// Lists jobs, newest first: at most `limit`, below the id `before`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn list(&self, filter: Filter, before: Option<JobId>, limit: usize) -> Result<Vec<Summary>> {
+        self.0.store.scan(&Query::List { filter, before, limit, now: self.0.now() }).await
+    }
+
+    /// Forgets finished jobs, with their outputs and logs, and says how many there were.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not there, `Refused` for one that has not finished: nothing was removed.
+    pub async fn remove(&self, ids: &[JobId]) -> Result<u64> {
+        for id in ids {
+            match self.0.store.peek(*id, self.0.now()).await {
+                Ok(job) if !job.status.is_finished() => {
+                    return Err(Error::refused(format!("job {id} is {}; cancel it first", job.status)));
+                }
+                Ok(_) | Err(Error::Expired(_) | Error::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.0.store.remove(ids).await
+    }
+
+    /// Removes what has expired now, and says how many there were. A host that takes everything does so by itself, too.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn cleanup(&self) -> Result<u64> {
+        self.0.sweep().await
+    }
+
+    /// Whether jobs can be kept: `Err` says why not.
+    ///
+    /// # Errors
+    /// What the store says, or `ShuttingDown`.
+    pub async fn ready(&self) -> Result<()> {
+        if self.0.closing.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        self.0.store.ready().await
+    }
+
+    /// Waits until nothing runs here and nothing is left to run, now or later.
+    pub async fn idle(&self) {
+        let mut quiet = self.0.quiet.subscribe();
+        loop {
+            if *quiet.borrow_and_update() && self.0.running.is_empty() {
+                return;
+            }
+            // The sender is in `self`.
+            if quiet.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes nothing new, waits for what runs, at most `grace`, and gives the rest back for others to run. After that the host
+    /// only answers questions.
+    ///
+    /// # Errors
+    /// What the store says when the host leaves it.
+    pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        self.0.closing.cancel();
+        self.0.wake.notify_one();
+        if tokio::time::timeout(grace, self.0.running.drained()).await.is_err() {
+            self.0.running.release_all();
+            self.0.running.drained().await;
+        }
+        self.0.end().await
+    }
+
+    /// The name this host runs jobs under.
+    #[must_use]
+    pub fn worker(&self) -> WorkerId {
+        self.0.worker
+    }
+
+    /// Where it keeps jobs.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// Inserts a job: started, when there is a slot for it right now, which saves a write.
+    async fn keep(&self, spec: Spec) -> Result<Handle> {
+        if self.0.closing.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        let id = spec.id;
+        let kept = match self.0.reserve(&spec) {
+            Some(slot) => {
+                let state = State::new(&spec);
+                let started = state.start(&spec, self.0.worker, Owner::Alive, spec.created).unwrap_or(state);
+                let job = Job { spec, state: started };
+                // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
+                let inner = Arc::clone(&self.0);
+                let kept = tokio::spawn(async move { inner.insert_started(job, slot).await });
+                kept.await.map_err(|error| Error::fault("host", error))??
+            }
+            None => {
+                let job = Job::new(spec);
+                let kept = self.0.store.insert(&job).await?;
+                if kept == Inserted::New {
+                    self.0.enqueue(&job.spec, job.spec.options.run_at);
+                }
+                kept
+            }
+        };
+        match kept {
+            Inserted::New => Ok(self.handle(id)),
+            Inserted::Existing(id) => Ok(self.handle(id)),
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        modules: Arc<dyn Modules>,
+        backend: Arc<dyn Backend>,
+        settings: Settings,
+        worker: WorkerId,
+    ) -> Self {
+        let takes = settings.takes;
+        Self {
+            store,
+            modules,
+            backend,
+            worker,
+            hub: Hub::default(),
+            slots: Arc::new(Semaphore::new(settings.slots)),
+            finishing: Arc::new(Semaphore::new(FINISHING)),
+            settings,
+            running: Running::default(),
+            own: Mutex::default(),
+            wake: Arc::default(),
+            backlog: AtomicBool::new(false),
+            quiet: watch::Sender::new(takes == Takes::Nothing),
+            closing: CancellationToken::new(),
+            duties: OnceLock::new(),
+            listening: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn now(&self) -> crate::time::Timestamp {
+        self.settings.clock.now()
+    }
+
+    pub(crate) fn takes(&self) -> Takes {
+        self.settings.takes
+    }
+
+    pub(crate) fn own(&self) -> MutexGuard<'_, Queue> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From a request to a spec, or the reason why not.
+    async fn admit(&self, request: Request) -> Result<Spec> {
+        request.bounded(self.settings.input_limit)?;
+        let sandbox = self.settings.policy.resolve(&request.sandbox)?;
+        let module = self.modules.resolve(&request.module).await?;
+        self.modules.check(module, &request.function, &request.input).await?;
+        Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
+    }
+
+    /// Removes expired jobs, in small batches.
+    pub(crate) async fn sweep(&self) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let expired = self.store.scan(&Query::Expired { now: self.now(), limit: SWEEP_BATCH }).await?;
+            let ids: Vec<_> = expired.iter().map(|job| job.id).collect();
+            if ids.is_empty() {
+                return Ok(removed);
+            }
+            let count = self.store.remove(&ids).await?;
+            removed += count;
+            if count == 0 {
+                return Ok(removed);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        self.wake.notify_one();
+    }
+}
+
+/// The attempt number `number` of a job.
+pub(crate) fn attempt(spec: Spec, number: u32) -> Attempt {
+    let Spec { id, module, function, input, options, .. } = spec;
+    Attempt { job: id, number, module, function, input, sandbox: options.sandbox }
+}

@@ -1,0 +1,18 @@
+//! What the host needs of the modules it runs: which code a name means, and whether a function of it takes an input.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::{Digest, ModuleRef};
+use crate::payload::Payload;
+
+/// Knows modules. The host asks it before anything is kept, so that a mistake costs nobody a job.
+#[async_trait]
+pub trait Modules: std::fmt::Debug + Send + Sync + 'static {
+    /// The code that `module` means now. Unknown: `NotFound`, with the nearest name there is.
+    async fn resolve(&self, module: &ModuleRef) -> Result<Digest>;
+
+    /// Whether `function` of `module` can be called with `input`. Unknown function: `NotFound`, with the nearest; an input its
+    /// schema does not allow: `Invalid`, naming the argument; a kind of module that does not run here: `Module`.
+    async fn check(&self, module: Digest, function: &str, input: &Payload) -> Result<()>;
+}

@@ -1,0 +1,162 @@
+//! What a caller asks for, and how it becomes a spec: resolved, checked, and held under the host's limits. No IO of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::id::{Digest, JobId, ModuleRef};
+use crate::job::{IdempotencyKey, Options, Spec};
+use crate::payload::Payload;
+use crate::retry::Retry;
+use crate::sandbox::{Sandbox, SandboxRequest};
+use crate::time::Timestamp;
+
+/// Most labels a job has.
+pub(crate) const LABELS: usize = 64;
+/// Longest name of a label, idempotency key, or principal, in bytes.
+pub(crate) const NAME_LIMIT: usize = 255;
+/// Longest value of a label, in bytes.
+pub(crate) const VALUE_LIMIT: usize = 4096;
+/// Most attempts a job may ask for.
+pub(crate) const ATTEMPTS: u32 = 1000;
+
+/// A function call, and how it is to be run and kept. Everything but the call itself has a default.
+///
+/// ```
+/// # use au_host::{Payload, Request};
+/// let mut request = Request::new("factorial".parse()?, "factorial", Payload::json(&[100])?);
+/// request.labels.insert("batch".into(), "7".into());
+/// # Ok::<(), au_host::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The code, by alias or digest.
+    pub module: ModuleRef,
+    /// Which of its functions.
+    pub function: String,
+    /// What the function is given: JSON is a list of arguments, or an object of them by name.
+    pub input: Payload,
+    /// What each attempt may use and touch.
+    pub sandbox: SandboxRequest,
+    /// How often to try.
+    pub retry: Retry,
+    /// Not to be started before this; `None`: at once.
+    pub run_at: Option<Timestamp>,
+    /// Higher ones are started first.
+    pub priority: i32,
+    /// How long it is kept after it finished; `None`: as the host's default says.
+    pub ttl: Option<Duration>,
+    /// Makes a submit that is sent twice one job.
+    pub key: Option<IdempotencyKey>,
+    /// Who asks, as an edge established it.
+    pub principal: Option<String>,
+    /// The caller's own notes.
+    pub labels: BTreeMap<String, String>,
+    /// What to show as the module's name; `None`: the alias it was asked for by.
+    pub module_name: Option<String>,
+}
+
+impl Request {
+    /// A call with everything else left to the host.
+    #[must_use]
+    pub fn new(module: ModuleRef, function: impl Into<String>, input: Payload) -> Self {
+        Self {
+            module,
+            function: function.into(),
+            input,
+            sandbox: SandboxRequest::default(),
+            retry: Retry::default(),
+            run_at: None,
+            priority: 0,
+            ttl: None,
+            key: None,
+            principal: None,
+            labels: BTreeMap::new(),
+            module_name: None,
+        }
+    }
+
+    /// Whether its texts and counts are within bounds.
+    pub(crate) fn bounded(&self, input_limit: u64) -> Result<()> {
+        if self.input.len() > input_limit {
+            let why = format!("{} bytes is over this host's limit of {input_limit}", self.input.len());
+            return Err(Error::invalid("input", why));
+        }
+        if !(1..=ATTEMPTS).contains(&self.retry.attempts) {
+            return Err(Error::invalid("attempts", format!("{} is not between 1 and {ATTEMPTS}", self.retry.attempts)));
+        }
+        if self.labels.len() > LABELS {
+            return Err(Error::invalid("labels", format!("{} are more than {LABELS}", self.labels.len())));
+        }
+        for (name, value) in &self.labels {
+            text("label", name, NAME_LIMIT)?;
+            if value.len() > VALUE_LIMIT {
+                return Err(Error::invalid("label", format!("its value is longer than {VALUE_LIMIT} bytes")));
+            }
+        }
+        self.key.iter().try_for_each(|key| text("idempotency key", &key.name, NAME_LIMIT))?;
+        self.principal.iter().try_for_each(|name| text("principal", name, NAME_LIMIT))?;
+        self.module_name.iter().try_for_each(|name| text("module name", name, NAME_LIMIT))
+    }
+
+    /// The spec of a job, now that everything about it is known.
+    pub(crate) fn spec(self, module: Digest, sandbox: Sandbox, default_ttl: Option<Duration>, now: Timestamp) -> Spec {
+        let alias = || match &self.module {
+            ModuleRef::Name(name) => Some(name.to_string()),
+            ModuleRef::Digest(_) => None,
+        };
+        let module_name = self.module_name.clone().or_else(alias);
+        let options = Options {
+            sandbox,
+            retry: self.retry,
+            run_at: self.run_at.unwrap_or(now),
+            priority: self.priority,
+            ttl: self.ttl.or(default_ttl),
+            key: self.key,
+            principal: self.principal,
+            labels: self.labels,
+            module_name,
+        };
+        Spec { id: JobId::new(now), created: now, module, function: self.function, input: self.input, options }
+    }
+}
+
+fn text(what: &'static str, text: &str, limit: usize) -> Result<()> {
+    match text.len() {
+        0 => Err(Error::invalid(what, "it is empty")),
+        len if len > limit => Err(Error::invalid(what, format!("it is longer than {limit} bytes"))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request::new("math".parse().unwrap(), "add", Payload::json(&[1, 2]).unwrap())
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_named() {
+        let mut long_label = request();
+        long_label.labels.insert("l".repeat(NAME_LIMIT + 1), String::new());
+        let mut no_attempt = request();
+        no_attempt.retry.attempts = 0;
+        for (request, word) in [(long_label, "label"), (no_attempt, "attempts")] {
+            assert!(request.bounded(100).unwrap_err().to_string().contains(word));
+        }
+        assert!(request().bounded(4).unwrap_err().to_string().contains("input"));
+        request().bounded(100).unwrap();
+    }
+
+    #[test]
+    fn a_spec_keeps_the_alias_it_was_asked_for_by() {
+        let now = Timestamp::from_micros(7);
+        let sandbox = Sandbox { limits: crate::Limits::default(), grants: crate::Grants::default() };
+        let spec = request().spec(Digest::of(b""), sandbox, Some(Duration::from_secs(1)), now);
+        assert_eq!(spec.options.module_name.as_deref(), Some("math"));
+        assert_eq!((spec.created, spec.options.run_at), (now, now));
+        assert_eq!(spec.options.ttl, Some(Duration::from_secs(1)));
+    }
+}

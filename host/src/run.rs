@@ -1,0 +1,132 @@
+//! One attempt of a job, from its start to its outcome in the store.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::attempt::{Report, Usage};
+use crate::backend::Context;
+use crate::error::{Error, Result};
+use crate::failure::{Failure, FailureKind};
+use crate::host::{Inner, attempt};
+use crate::job::{Job, Phase, Spec, State};
+use crate::recorder::Recorder;
+use crate::running::Run;
+
+/// First and longest rest between two tries to write an outcome.
+const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+/// A job that runs longer may be cancelled by another process, which must be heard.
+const LISTEN_AFTER: Duration = Duration::from_millis(50);
+
+/// Runs the attempt and writes what came of it. The slot is free again as soon as the attempt has ended.
+pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaphorePermit) {
+    let id = job.spec.id;
+    let recorder = Recorder::new(&inner, id, job.state.clone());
+    let report = execute(&inner, &job, &run, &recorder).await;
+    // Unwritten outcomes are bounded as well: beyond that, the slot is held until there is room. Never closed.
+    let _finishing = Arc::clone(&inner.finishing).acquire_owned().await;
+    drop(slot);
+    inner.woken();
+    let state = recorder.close().await;
+    let outcome = inner.settle(&job.spec, state, report, &run).await;
+    if let Some(State { phase: Phase::Pending { run_at }, .. }) = &outcome {
+        inner.enqueue(&job.spec, *run_at);
+    }
+    inner.running.leave(id);
+    inner.woken();
+    match outcome {
+        Some(state) if state.status().is_finished() => inner.hub.finished(id, || Job { spec: job.spec, state }),
+        _ => inner.hub.look(id),
+    }
+}
+
+async fn execute(inner: &Arc<Inner>, job: &Job, run: &Run, recorder: &Recorder) -> Report {
+    let context = Context { events: Arc::new(recorder.clone()), cancel: run.cancel.clone() };
+    let attempt = attempt(job.spec.clone(), job.state.attempt);
+    let executing = AssertUnwindSafe(inner.backend.execute(attempt, &context)).catch_unwind();
+    tokio::pin!(executing);
+    let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            inner.listen();
+            executing.await
+        }
+    };
+    let failed = |failure| Report { outcome: Err(failure), usage: Usage::default() };
+    match ended {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => failed(not_run(&error)),
+        Err(_panic) => {
+            tracing::error!(job = %job.spec.id, "the backend panicked; a bug of au-host");
+            failed(Failure::new(FailureKind::Transient, "the host failed while it ran this attempt; its log has more"))
+        }
+    }
+}
+
+impl Inner {
+    /// Writes the outcome, however long that takes: the job has run, and that must not be for nothing. `None` when it is not
+    /// this worker's to write any more, or the host goes down.
+    async fn settle(&self, spec: &Spec, mut state: State, report: Report, run: &Run) -> Option<State> {
+        let [mut rest, longest] = RESTS;
+        loop {
+            let Some(next) = self.settled(spec, &state, &report, run) else {
+                tracing::warn!(job = %spec.id, "an outcome came late and was dropped: the job is another worker's by now");
+                return None;
+            };
+            let error = match self.store.advance(spec.id, &next).await {
+                Ok(()) => return Some(next),
+                Err(Error::Conflict(_)) => match self.reread(spec, &mut state).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if matches!(error, Error::NotFound { .. } | Error::Expired(_) | Error::Finished(_)) {
+                tracing::warn!(job = %spec.id, error = error.chain(), "an outcome was dropped: the job has gone or finished");
+                return None;
+            }
+            tracing::error!(job = %spec.id, error = error.chain(), "an outcome could not be written; trying again");
+            // Whoever waits for it sees that the store is in trouble.
+            self.hub.look(spec.id);
+            tokio::time::sleep(rest).await;
+            rest = (rest * 2).min(longest);
+            if self.closing.is_cancelled() && run.released.load(Ordering::Acquire) {
+                return None;
+            }
+        }
+    }
+
+    fn settled(&self, spec: &Spec, state: &State, report: &Report, run: &Run) -> Option<State> {
+        let cancelled = matches!(&report.outcome, Err(failure) if failure.kind == FailureKind::Cancelled);
+        let next = if cancelled && run.released.load(Ordering::Acquire) {
+            state.release(self.worker, self.now())
+        } else {
+            state.finish(spec, self.worker, report.clone(), self.now())
+        };
+        next.ok()
+    }
+
+    /// The state as it is now: somebody asked to cancel, or another worker has the job.
+    async fn reread(&self, spec: &Spec, state: &mut State) -> Result<()> {
+        let progress = state.progress.take();
+        *state = self.store.get(spec.id, self.now()).await?.state;
+        state.progress = progress.or(state.progress.take());
+        Ok(())
+    }
+}
+
+/// Why an attempt could not be run; whether another may be is up to the retry policy.
+fn not_run(error: &Error) -> Failure {
+    let kind = match error {
+        Error::NotFound { .. } | Error::Module { .. } | Error::Corrupt { .. } | Error::Missing { .. } => {
+            FailureKind::Module
+        }
+        Error::Refused { .. } | Error::Invalid { .. } => FailureKind::NotPermitted,
+        _ => FailureKind::Transient,
+    };
+    Failure::new(kind, error.chain())
+}
