@@ -13,6 +13,10 @@ mod host;
 mod hub;
 mod id;
 mod job;
+#[cfg(feature = "wasm")]
+mod known;
+#[cfg(all(feature = "wasm", feature = "file"))]
+mod local;
 mod modules;
 mod output;
 mod payload;
@@ -42,6 +46,8 @@ pub use id::{Digest, JobId, ModuleName, ModuleRef, WorkerId};
 pub use job::{
     CancelRequest, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, Phase, Size, Spec, State, Status, Summary,
 };
+#[cfg(all(feature = "wasm", feature = "file"))]
+pub use local::{Local, LocalConfig};
 pub use modules::Modules;
 pub use output::{Json, Output};
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};

@@ -1,0 +1,191 @@
+//! From a payload to arguments: a list by position, or a map by name, whatever the codec.
+//!
+//! All but the reading of one argument is code that functions share, so that a guest stays small.
+
+use std::fmt;
+
+use serde::de::value::{BytesDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+use crate::codec::Codec;
+use crate::failure::Failure;
+
+/// What a function is called with.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The media type.
+    pub content_type: &'a str,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// The names of a function's parameters, in order.
+pub(crate) type Names = &'static [&'static str];
+
+/// A function's arguments while they are read: the macro makes one of these for each function.
+pub trait Slots: Default {
+    /// Reads the argument number `at`.
+    ///
+    /// # Errors
+    /// What the codec says.
+    fn read<'de, D: Deserializer<'de>>(&mut self, at: usize, from: D) -> Result<(), D::Error>;
+    /// Whether the argument number `at` was read.
+    fn has(&self, at: usize) -> bool;
+}
+
+/// Arguments and the names of the parameters they are for.
+#[derive(Debug)]
+pub struct Arguments<S> {
+    slots: S,
+    names: Names,
+}
+
+impl Input<'_> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// `InvalidInput`, naming the parameter.
+    pub fn arguments<S: Slots>(&self, names: Names) -> Result<S, Failure> {
+        let mut arguments = Arguments { slots: S::default(), names };
+        match Codec::of(self.content_type)? {
+            #[cfg(feature = "json")]
+            Codec::Json => {
+                let mut json = serde_json::Deserializer::from_slice(self.bytes);
+                arguments.fill(&mut json)?;
+                json.end().map_err(invalid)?;
+            }
+            #[cfg(feature = "msgpack")]
+            Codec::MessagePack => arguments.fill(&mut rmp_serde::Deserializer::from_read_ref(self.bytes))?,
+            #[cfg(feature = "cbor")]
+            Codec::Cbor => {
+                let value: ciborium::Value = ciborium::from_reader(self.bytes).map_err(invalid)?;
+                arguments.fill(value)?;
+            }
+            Codec::Text => {
+                let text = std::str::from_utf8(self.bytes).map_err(invalid)?;
+                arguments.only(StrDeserializer::<serde::de::value::Error>::new(text))?;
+            }
+            Codec::Octets => arguments.only(BytesDeserializer::<serde::de::value::Error>::new(self.bytes))?,
+        }
+        arguments.complete()
+    }
+}
+
+fn invalid(error: impl fmt::Display) -> Failure {
+    Failure::InvalidInput(error.to_string())
+}
+
+impl<S: Slots> Arguments<S> {
+    fn fill<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), Failure> {
+        from.deserialize_any(self).map_err(invalid)
+    }
+
+    /// The payload is the one argument there is.
+    fn only<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), Failure> {
+        match self.names {
+            [name] => self.slots.read(0, from).map_err(|error| Failure::InvalidInput(of(name, &error))),
+            names => Err(Failure::InvalidInput(format!("one value was given, and it takes {}", count(names)))),
+        }
+    }
+
+    /// What is missing may be absent: an `Option` is `None`.
+    fn complete(mut self) -> Result<S, Failure> {
+        for (at, name) in self.names.iter().enumerate() {
+            if !self.slots.has(at) && self.slots.read(at, Absent).is_err() {
+                return Err(Failure::InvalidInput(format!("argument {name} is missing; it takes {}", count(self.names))));
+            }
+        }
+        Ok(self.slots)
+    }
+
+    fn at(&mut self, at: usize) -> Slot<'_, S> {
+        Slot { name: self.names[at], slots: &mut self.slots, at }
+    }
+}
+
+impl<'de, S: Slots> Visitor<'de> for &mut Arguments<S> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of arguments, or a map of them by name: it takes ")?;
+        f.write_str(&count(self.names))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for at in 0..self.names.len() {
+            if seq.next_element_seed(self.at(at))?.is_none() {
+                return Ok(());
+            }
+        }
+        match seq.next_element::<serde::de::IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom(format!("too many arguments; it takes {}", count(self.names)))),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match self.names.iter().position(|name| *name == key) {
+                Some(at) => map.next_value_seed(self.at(at))?,
+                None => {
+                    let message = format!("there is no parameter {key}; it takes {}", count(self.names));
+                    return Err(A::Error::custom(message));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Slot<'a, S> {
+    slots: &'a mut S,
+    name: &'static str,
+    at: usize,
+}
+
+impl<'de, S: Slots> DeserializeSeed<'de> for Slot<'_, S> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.slots.read(self.at, from).map_err(|error| D::Error::custom(of(self.name, &error)))
+    }
+}
+
+fn of(name: &str, error: &dyn fmt::Display) -> String {
+    format!("argument {name}: {error}")
+}
+
+fn count(names: Names) -> String {
+    match names {
+        [] => "no arguments".into(),
+        names => names.join(", "),
+    }
+}
+
+/// An argument that is not there.
+struct Absent;
+
+impl<'de> Deserializer<'de> for Absent {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("missing"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// Reads one value; what the macro's slots call.
+#[doc(hidden)]
+pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(slot: &mut Option<T>, from: D) -> Result<(), D::Error> {
+    *slot = Some(T::deserialize(from)?);
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! A host on one machine: a data folder with its jobs and modules, and the sandbox in this process.
+//!
+//! Several processes may have one folder open, each with a `Local` of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::backend::wasm::{WasmBackend, WasmConfig};
+use crate::builder::Takes;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::id::{Digest, ModuleName, ModuleRef};
+use crate::known::KnownModules;
+use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
+use crate::sandbox::SandboxPolicy;
+use crate::store::file::FileStore;
+use crate::store::memory::MemoryStore;
+use crate::store::{Durability, Store};
+
+const MODULES: &str = "modules";
+
+/// How a [`Local`] is to behave. The default suits a host of one's own functions.
+#[derive(Clone, Debug, Default)]
+pub struct LocalConfig {
+    /// What a job gets that asks for nothing, and what it may ask for.
+    pub policy: SandboxPolicy,
+    /// Which jobs it runs.
+    pub takes: Takes,
+    /// How many jobs it runs at once; `None`: as many as suit the machine.
+    pub slots: Option<usize>,
+    /// How long a finished job is kept that does not say; `None`: until it is removed.
+    pub default_ttl: Option<Duration>,
+    /// Who compiles modules; `None`: an `au-host` program, found as [`Compiler::find`] does.
+    pub compiler: Option<Compiler>,
+    /// What an acknowledged submit survives.
+    pub durability: Durability,
+    /// How the sandboxes are set up.
+    pub wasm: WasmConfig,
+}
+
+/// A host with everything it needs in one folder.
+///
+/// ```no_run
+/// # use std::path::Path;
+/// # use std::time::Duration;
+/// # use au_host::{Json, Local, LocalConfig, ModuleRef, Payload, Request};
+/// # async fn example() -> au_host::Result<()> {
+/// let local = Local::open(Path::new("data"), LocalConfig::default()).await?;
+/// let module = local.add_module(std::fs::read("factorial.wasm").unwrap().into()).await?;
+/// let request = Request::new(ModuleRef::Digest(module.digest), "factorial", Payload::json(&[20])?);
+/// let handle = local.host().submit(request).await?;
+/// println!("{} {}", handle.id(), handle.status().await?);
+/// let Json(product) = handle.typed::<Json<u64>>().result(Duration::from_secs(10)).await?;
+/// assert_eq!(product, 2_432_902_008_176_640_000);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Local {
+    host: Host,
+    registry: Arc<Registry>,
+    known: Arc<KnownModules>,
+    backend: Arc<WasmBackend>,
+    /// Goes with the host, when it was made for it.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Local {
+    /// Opens the host in `dir`, making what is missing.
+    ///
+    /// # Errors
+    /// `Refused` when somebody else could write to the folder; what the store says when it cannot be opened.
+    pub async fn open(dir: &Path, config: LocalConfig) -> Result<Self> {
+        Self::at(dir.to_owned(), config, None).await
+    }
+
+    /// A host in a folder of its own that is removed with it.
+    ///
+    /// # Errors
+    /// As for [`open`](Local::open).
+    pub async fn temporary(config: LocalConfig) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("au-host-").tempdir();
+        let folder = folder.map_err(|error| Error::fault("temporary folder", error))?;
+        Self::at(folder.path().to_owned(), config, Some(folder)).await
+    }
+
+    /// A host whose modules are those of `dir`, and whose jobs are kept nowhere.
+    ///
+    /// # Errors
+    /// As for [`open`](Local::open).
+    pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
+        let dir = dir.to_owned();
+        let registry = registry(dir, config.compiler.clone()).await?;
+        Self::with(Arc::new(MemoryStore::new()), registry, config, None).await
+    }
+
+    async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
+        let (path, durability) = (dir.clone(), config.durability);
+        let store = blocking(move || FileStore::open(&path, durability)).await?;
+        let registry = registry(dir, config.compiler.clone()).await?;
+        Self::with(Arc::new(store), registry, config, folder).await
+    }
+
+    async fn with(
+        store: Arc<dyn Store>,
+        registry: Arc<Registry>,
+        config: LocalConfig,
+        folder: Option<tempfile::TempDir>,
+    ) -> Result<Self> {
+        let backend = Arc::new(WasmBackend::new(Arc::clone(&registry), config.wasm)?);
+        let known = Arc::new(KnownModules::new(Arc::clone(&registry)));
+        let mut builder = Host::builder(store, Arc::clone(&known) as _, Arc::clone(&backend) as _)
+            .policy(config.policy)
+            .takes(config.takes)
+            .default_ttl(config.default_ttl);
+        if let Some(slots) = config.slots {
+            builder = builder.slots(slots);
+        }
+        Ok(Self { host: builder.build().await?, registry, known, backend, _folder: folder })
+    }
+
+    /// The front door: calls, jobs and handles.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Takes a module in: checks it, compiles it in a child process, and finds out what it offers. The same bytes a second time
+    /// change nothing.
+    ///
+    /// # Errors
+    /// `Module` when it is refused, with the rule it broke; `Busy` when too many are being compiled.
+    pub async fn add_module(&self, bytes: Bytes) -> Result<ModuleInfo> {
+        let backend = &self.backend;
+        let describe = async |info: ModuleInfo| backend.describe(&info).await;
+        self.registry.add(bytes, Clock::system().now(), describe).await
+    }
+
+    /// What is known of a module.
+    ///
+    /// # Errors
+    /// `NotFound`, with the nearest name there is.
+    pub async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
+        let (registry, module) = (Arc::clone(&self.registry), module.clone());
+        blocking(move || registry.info(registry.resolve(&module)?)).await
+    }
+
+    /// What can be called of a module.
+    ///
+    /// # Errors
+    /// As for [`module`](Local::module).
+    pub async fn functions(&self, module: &ModuleRef) -> Result<Vec<Function>> {
+        self.module(module).await.map(|info| info.functions)
+    }
+
+    /// All modules, those added last first.
+    ///
+    /// # Errors
+    /// `Fault` when the folder cannot be read.
+    pub async fn list_modules(&self) -> Result<Vec<Listed>> {
+        let registry = Arc::clone(&self.registry);
+        blocking(move || registry.list()).await
+    }
+
+    /// Points a name at a module, in one step: whoever asks gets the old one or the new one.
+    ///
+    /// # Errors
+    /// `NotFound` for a module that is not here.
+    pub async fn alias(&self, name: &ModuleName, digest: Digest) -> Result<()> {
+        let (registry, name) = (Arc::clone(&self.registry), name.clone());
+        blocking(move || registry.alias(&name, digest)).await
+    }
+
+    /// Removes a name; the module stays.
+    ///
+    /// # Errors
+    /// `NotFound`, with the nearest name there is.
+    pub async fn unalias(&self, name: &ModuleName) -> Result<()> {
+        let (registry, name) = (Arc::clone(&self.registry), name.clone());
+        blocking(move || registry.unalias(&name)).await
+    }
+
+    /// Removes a module with its names. What already runs goes on; jobs that have yet to start will fail.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not here.
+    pub async fn remove_module(&self, digest: Digest) -> Result<()> {
+        self.known.forget(digest);
+        let registry = Arc::clone(&self.registry);
+        blocking(move || registry.remove(digest)).await
+    }
+
+    /// Shuts the host down: waits for what runs, at most `grace`, and gives the rest back.
+    ///
+    /// # Errors
+    /// As for [`Host::shutdown`].
+    pub async fn close(self, grace: Duration) -> Result<()> {
+        self.host.shutdown(grace).await
+    }
+}
+
+async fn registry(dir: PathBuf, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
+    blocking(move || {
+        // Without one, what is compiled already still runs, and what is not says what is missing.
+        let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
+        Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::fault("host", error))?
+}
