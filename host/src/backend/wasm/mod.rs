@@ -1,3 +1,21 @@
 //! The `wasm:` backend: attempts run in this process, each in a fresh wasmtime store.
 
+mod bindings;
+mod compute;
+mod config;
+mod describe;
 pub mod engine;
+mod execute;
+mod guest;
+mod limiter;
+mod log;
+mod pool;
+mod prepared;
+mod run;
+mod settle;
+mod stop;
+mod ticker;
+mod wasi;
+
+pub use config::WasmConfig;
+pub use execute::WasmBackend;

@@ -1,0 +1,45 @@
+//! How large the backend is.
+
+use std::thread::available_parallelism;
+
+/// How large the backend is. Sizes are address space, not memory: memory is only used once a guest touches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WasmConfig {
+    /// Attempts at once; more wait.
+    pub attempts: usize,
+    /// Bytes of the largest memory there can be. What an attempt may have is its own limit.
+    pub memory: u64,
+    /// Threads that guests run on, and engines.
+    pub threads: usize,
+    /// Slower, and with less that could go wrong: code compiled in a single pass, memory allocated on demand.
+    pub hardened: bool,
+}
+
+/// All that 32-bit WebAssembly can address. The address space is taken in any case, so a smaller one saves nothing.
+const MEMORY: u64 = 4 << 30;
+const ATTEMPTS_A_THREAD: usize = 64;
+const SMALL: usize = 4;
+
+impl Default for WasmConfig {
+    /// Right for a host that stays: a thread a core, and 64 attempts a thread.
+    fn default() -> Self {
+        let threads = available_parallelism().map_or(1, usize::from);
+        Self { attempts: threads * ATTEMPTS_A_THREAD, memory: MEMORY, threads, hardened: false }
+    }
+}
+
+impl WasmConfig {
+    /// Right for a process that runs one thing and ends.
+    #[must_use]
+    pub fn small() -> Self {
+        Self { attempts: SMALL, threads: 1, ..Self::default() }
+    }
+
+    /// Nothing of which there is none.
+    pub(super) fn sound(mut self) -> Self {
+        self.attempts = self.attempts.max(1);
+        self.threads = self.threads.clamp(1, self.attempts);
+        self.memory = self.memory.clamp(1 << 16, MEMORY);
+        self
+    }
+}

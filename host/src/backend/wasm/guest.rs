@@ -1,0 +1,107 @@
+//! What the host is to a guest: its state in the store, and the functions of `au:compute/host`.
+//!
+//! None of them waits, and none keeps more than a limit allows: epochs do not fire in here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, ResourceTable, WasmStr};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::bindings::{Current, HOST, Severity};
+use super::limiter::Limiter;
+use super::log::Log;
+use crate::attempt::Progress;
+use crate::failure::{MESSAGE_LIMIT, clean};
+use crate::id::JobId;
+
+/// Handles a guest may hold at once: streams, pollables, files.
+const HANDLES: usize = 4_096;
+const LOCATION_LIMIT: usize = 512;
+
+/// What a guest said when it panicked.
+#[derive(Clone, Debug)]
+pub(super) struct Panicked {
+    pub(super) message: String,
+    pub(super) location: String,
+}
+
+/// The state of one attempt in its store.
+pub(super) struct Guest {
+    pub(super) limiter: Limiter,
+    pub(super) log: Arc<Log>,
+    pub(super) panicked: Option<Panicked>,
+    pub(super) job: JobId,
+    pub(super) number: u32,
+    pub(super) started: Instant,
+    pub(super) timeout: Duration,
+    pub(super) cancel: CancellationToken,
+    wasi: Option<WasiCtx>,
+    table: ResourceTable,
+}
+
+/// What a guest is told of its attempt.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) job: JobId,
+    pub(super) number: u32,
+    pub(super) started: Instant,
+    pub(super) timeout: Duration,
+    pub(super) cancel: CancellationToken,
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("job", &self.job).field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Guest {
+    pub(super) fn new(about: About, limiter: Limiter, log: Arc<Log>, wasi: Option<WasiCtx>) -> Self {
+        let About { job, number, started, timeout, cancel } = about;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self { limiter, log, panicked: None, job, number, started, timeout, cancel, wasi, table }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| super::wasi::closed(&self.log));
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+/// Links `au:compute/host`.
+pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut host = linker.instance(HOST)?;
+    host.func_wrap("log", |store: StoreContextMut<'_, Guest>, (level, line): (Severity, WasmStr)| {
+        let log = store.data().log.clone();
+        if log.full() {
+            log.miss();
+            return Ok(());
+        }
+        log.line(level.into(), &line.to_str(&store)?);
+        Ok(())
+    })?;
+    host.func_wrap("progress", |store: StoreContextMut<'_, Guest>, (done, note): (f32, WasmStr)| {
+        let progress = Progress::new(done, &note.to_str(&store)?);
+        store.data().log.events.progress(progress);
+        Ok(())
+    })?;
+    host.func_wrap("cancelled", |store: StoreContextMut<'_, Guest>, (): ()| Ok((store.data().cancel.is_cancelled(),)))?;
+    host.func_wrap("current", |store: StoreContextMut<'_, Guest>, (): ()| {
+        let guest = store.data();
+        let remaining = guest.timeout.saturating_sub(guest.started.elapsed());
+        let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+        Ok((Current { job: guest.job.to_string(), number: guest.number, remaining_ms },))
+    })?;
+    host.func_wrap("panicked", |mut store: StoreContextMut<'_, Guest>, (message, location): (WasmStr, WasmStr)| {
+        let message = clean(&message.to_str(&store)?, MESSAGE_LIMIT);
+        let location = clean(&location.to_str(&store)?, LOCATION_LIMIT);
+        store.data_mut().panicked = Some(Panicked { message, location });
+        Ok(())
+    })
+}
