@@ -8,7 +8,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::JobId;
 
 /// What went wrong below this level.
-pub type Source = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -49,7 +49,7 @@ pub use job::{
 #[cfg(all(feature = "wasm", feature = "file"))]
 pub use local::{Local, LocalConfig};
 pub use modules::Modules;
-pub use output::{Json, Output};
+pub use output::Output;
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};
 pub use request::Request;
 pub use retry::Retry;

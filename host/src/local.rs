@@ -13,7 +13,7 @@ use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::id::{Digest, ModuleName, ModuleRef};
+use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::known::KnownModules;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::sandbox::SandboxPolicy;
@@ -47,14 +47,14 @@ pub struct LocalConfig {
 /// ```no_run
 /// # use std::path::Path;
 /// # use std::time::Duration;
-/// # use au_host::{Json, Local, LocalConfig, ModuleRef, Payload, Request};
+/// # use au_host::{Local, LocalConfig, ModuleRef, Payload, Request};
 /// # async fn example() -> au_host::Result<()> {
 /// let local = Local::open(Path::new("data"), LocalConfig::default()).await?;
 /// let module = local.add_module(std::fs::read("factorial.wasm").unwrap().into()).await?;
 /// let request = Request::new(ModuleRef::Digest(module.digest), "factorial", Payload::json(&[20])?);
 /// let handle = local.host().submit(request).await?;
 /// println!("{} {}", handle.id(), handle.status().await?);
-/// let Json(product) = handle.typed::<Json<u64>>().result(Duration::from_secs(10)).await?;
+/// let product = handle.typed::<u64>().result(Duration::from_secs(10)).await?;
 /// assert_eq!(product, 2_432_902_008_176_640_000);
 /// # Ok(())
 /// # }
@@ -65,6 +65,8 @@ pub struct Local {
     registry: Arc<Registry>,
     known: Arc<KnownModules>,
     backend: Arc<WasmBackend>,
+    /// `None` for a host whose jobs are kept nowhere.
+    kept: Option<Arc<FileStore>>,
     /// Goes with the host, when it was made for it.
     _folder: Option<tempfile::TempDir>,
 }
@@ -102,7 +104,10 @@ impl Local {
         let (path, durability) = (dir.clone(), config.durability);
         let store = blocking(move || FileStore::open(&path, durability)).await?;
         let registry = registry(dir, config.compiler.clone()).await?;
-        Self::with(Arc::new(store), registry, config, folder).await
+        let store = Arc::new(store);
+        let mut local = Self::with(Arc::clone(&store) as _, registry, config, folder).await?;
+        local.kept = Some(store);
+        Ok(local)
     }
 
     async fn with(
@@ -120,13 +125,26 @@ impl Local {
         if let Some(slots) = config.slots {
             builder = builder.slots(slots);
         }
-        Ok(Self { host: builder.build().await?, registry, known, backend, _folder: folder })
+        Ok(Self { host: builder.build().await?, registry, known, backend, kept: None, _folder: folder })
     }
 
     /// The front door: calls, jobs and handles.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// Whether the job should run by now and nobody has it: it is due, or it runs on a worker that has died.
+    ///
+    /// # Errors
+    /// As for [`Handle::status`](crate::Handle::status).
+    pub async fn is_unattended(&self, id: JobId) -> Result<bool> {
+        let job = self.host.handle(id).metadata().await?;
+        Ok(match (job.run_at, job.worker, &self.kept) {
+            (Some(run_at), ..) => run_at <= Clock::system().now(),
+            (None, Some(worker), Some(store)) => !store.is_alive(worker),
+            _ => false,
+        })
     }
 
     /// Takes a module in: checks it, compiles it in a child process, and finds out what it offers. The same bytes a second time

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Result;
 use crate::payload::Payload;
 
-/// A type that an output is read as.
+/// A type that an output is read as: any that serde can read, from JSON; or [`Payload`], which is the output as it is.
 pub trait Output: Sized {
     /// Reads it.
     ///
@@ -20,12 +20,8 @@ impl Output for Payload {
     }
 }
 
-/// A value that comes as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Json<T>(pub T);
-
-impl<T: DeserializeOwned> Output for Json<T> {
+impl<T: DeserializeOwned> Output for T {
     fn read(payload: &Payload) -> Result<Self> {
-        payload.from_json().map(Self)
+        payload.from_json()
     }
 }

@@ -172,7 +172,7 @@ mod tests {
             encoder.text(&text);
             let mut sealed = encoder.seal();
             let at = at.index(sealed.len());
-            sealed[at] ^= 1 << bit;
+            sealed[at] ^= 1_u8 << bit;
             prop_assert!(Decoder::open(&sealed, 1).is_err());
         }
 

@@ -81,6 +81,13 @@ impl FileStore {
         })
     }
 
+    /// Whether this worker, of whatever process on this machine, lives: it holds its lock. When that cannot be told, it is
+    /// taken to live.
+    #[must_use]
+    pub fn is_alive(&self, worker: WorkerId) -> bool {
+        self.workers.is_alive(worker)
+    }
+
     async fn place(&self, job: JobId, payload: &Payload) -> Result<Placed> {
         if payload.len() <= payloads::INLINE {
             return Ok(Placed::inline_of(payload));
