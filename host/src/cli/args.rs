@@ -1,0 +1,283 @@
+//! The command line as clap reads it. Types only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use au_host::{JobId, ModuleName, Status};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use super::units::{Binding, Size};
+
+/// Runs functions compiled to WebAssembly as sandboxed, durable jobs.
+#[derive(Debug, Parser)]
+#[command(name = "au-host", version, max_term_width = 100, after_help = EXITS)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXITS: &str = "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 refused, 5 host error, 124 timed out, 130 cancelled";
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The folder with jobs and modules; else the platform's data folder
+    #[arg(long, global = true, env = "AU_DATA", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+    /// Print facts as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a function, follow it, and print its result
+    Run(Run),
+    /// Keep a job and print its id; a process in the background runs it
+    Submit(Submit),
+    /// Show where jobs stand
+    Status { #[arg(required = true, value_name = "ID")] ids: Vec<JobId> },
+    /// Wait for a job and print its result
+    Result(ResultOf),
+    /// Wait for jobs to finish
+    Wait(Wait),
+    /// Show what a job wrote to its log
+    Logs(Logs),
+    /// List jobs, newest first
+    List(List),
+    /// Cancel jobs
+    Cancel(Cancel),
+    /// Forget finished jobs, with their results and logs
+    Rm { #[arg(required = true, value_name = "ID")] ids: Vec<JobId> },
+    /// Remove jobs whose time to live has run out
+    Cleanup {
+        /// Finished jobs of this age too, whatever their time to live: 7d, 12h
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        older_than: Option<Duration>,
+    },
+    /// Show what can be called
+    Functions {
+        /// A .wasm file, or a registered module's name or digest; else all registered ones
+        target: Option<String>,
+    },
+    /// Add, list, name and remove modules
+    #[command(subcommand)]
+    Module(Module),
+    /// Run what is due, until stopped
+    Work(Work),
+    /// See whether all is well on this machine
+    Doctor,
+    /// Print a completion script
+    Completions { shell: Shell },
+}
+
+/// What is called.
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// A .wasm file, or a registered module's name or digest
+    pub(crate) target: String,
+    /// Which function; may be left out when there is one only
+    pub(crate) function: Option<String>,
+    /// Its arguments: each is JSON if it parses as such, else a string
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) args: Vec<String>,
+    /// Give this file's content as the whole input; - is stdin
+    #[arg(long, short, value_name = "FILE", conflicts_with = "args", value_hint = ValueHint::FilePath)]
+    pub(crate) input: Option<PathBuf>,
+    /// The media type of --input; else it is told from the file's name
+    #[arg(long, value_name = "TYPE", requires = "input")]
+    pub(crate) content_type: Option<String>,
+}
+
+/// How it is run and kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits, grants, job")]
+pub(crate) struct Settings {
+    /// Longest an attempt may take: 30s, 2h [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Most memory: 64MiB, 2GiB [default: 128MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
+    /// Most fuel, about one unit an instruction [default: not metered]
+    #[arg(long, value_name = "UNITS")]
+    pub(crate) fuel: Option<u64>,
+    /// Largest output [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_output: Option<Size>,
+    /// Most bytes of log [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_log: Option<Size>,
+    /// Most lines of log [default: 10000]
+    #[arg(long, value_name = "LINES")]
+    pub(crate) max_log_lines: Option<u64>,
+    /// Largest stack [default: 512KiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) stack: Option<Size>,
+    /// Most elements of a table [default: 20000]
+    #[arg(long, value_name = "ELEMENTS")]
+    pub(crate) table_elements: Option<u64>,
+    /// Most core instances [default: 32]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) instances: Option<u64>,
+    /// Grant an environment variable: NAME=VALUE, or NAME to hand on ours
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Grant a folder to read: HOST or HOST=GUEST
+    #[arg(long, value_name = "HOST[=GUEST]")]
+    pub(crate) dir: Vec<Binding>,
+    /// Grant a folder to read and write
+    #[arg(long, value_name = "HOST[=GUEST]")]
+    pub(crate) dir_rw: Vec<Binding>,
+    /// Grant the time of day
+    #[arg(long)]
+    pub(crate) clock: bool,
+    /// Grant random bytes
+    #[arg(long)]
+    pub(crate) random: bool,
+    /// Attempts in all, when a worker dies or the function says that it may work later [default: 3]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) attempts: Option<u32>,
+    /// Rest before the second attempt, doubled before each further one [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) retry_delay: Option<Duration>,
+    /// Higher ones are started first
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i32>,
+    /// How long it is kept after it finished [default: until it is removed]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Start no earlier than this long from now
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) delay: Option<Duration>,
+    /// Submitting twice with one key gives one job
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) key: Option<String>,
+    /// A note of your own, to find it by
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) label: Vec<Binding>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) call: Call,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Keep nothing of the job
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// Print the job's id at once, and run it in the background
+    #[arg(long, conflicts_with_all = ["ephemeral", "output"])]
+    pub(crate) detach: bool,
+    /// Write the result to this file
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) call: Call,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Only keep it: somebody else runs `au-host work`
+    #[arg(long)]
+    pub(crate) no_worker: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResultOf {
+    #[arg(value_name = "ID")]
+    pub(crate) id: JobId,
+    /// Longest to wait; the job goes on all the same [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Write the result to this file
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<JobId>,
+    /// Longest to wait; the jobs go on all the same [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    #[arg(value_name = "ID")]
+    pub(crate) id: JobId,
+    /// Go on until the job has finished
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only these: pending, running, completed, failed, cancelled
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) status: Vec<Status>,
+    /// Only calls of this function
+    #[arg(long)]
+    pub(crate) function: Option<String>,
+    /// Only with this label
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) label: Vec<Binding>,
+    /// How many at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    /// Only older ones than this job: the last id of the page before
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<JobId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cancel {
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<JobId>,
+    /// Why; it is kept with the job
+    #[arg(long, default_value = "cancelled on the command line")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Work {
+    /// End when nothing is left to run
+    #[arg(long)]
+    pub(crate) until_idle: bool,
+    /// How many jobs at once [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) slots: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Module {
+    /// Check, compile and keep a module
+    Add {
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// What to call it [default: the file's name]
+        #[arg(long, conflicts_with = "no_name")]
+        name: Option<ModuleName>,
+        /// Give it no name; its digest will do
+        #[arg(long)]
+        no_name: bool,
+    },
+    /// List modules, those added last first
+    List,
+    /// Show what a module is, asks for and offers
+    Show { module: String },
+    /// Point a name at a module, in one step
+    Alias { name: ModuleName, module: String },
+    /// Remove a name, and the module with its last name; or a module, by its digest, with all its names
+    Rm { #[arg(required = true)] module: Vec<String> },
+}

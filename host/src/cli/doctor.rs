@@ -1,0 +1,139 @@
+//! `doctor`: looks at everything a host stands on, and says what to do about what is wrong.
+
+use std::time::Instant;
+
+use au_host::registry::Compiler;
+use au_host::store::Filter;
+use au_host::{Error, Local, Status};
+use serde::Serialize;
+
+use super::output::Out;
+use super::place::Place;
+use super::trouble::{Result, Trouble};
+use super::units;
+
+/// What a look at one thing found.
+#[derive(Debug, Serialize)]
+struct Finding {
+    about: &'static str,
+    well: bool,
+    found: String,
+}
+
+fn well(about: &'static str, found: impl Into<String>) -> Finding {
+    Finding { about, well: true, found: found.into() }
+}
+
+fn bad(about: &'static str, found: impl Into<String>) -> Finding {
+    Finding { about, well: false, found: found.into() }
+}
+
+pub(crate) async fn doctor(place: &Place, out: Out) -> Result {
+    let mut findings = vec![
+        well("version", concat!("au-host ", env!("CARGO_PKG_VERSION"), ", wasmtime 48")),
+        well("data folder", place.path().display().to_string()),
+        compiler(),
+        pages(),
+    ];
+    match place.look().await {
+        Ok(local) => findings.extend(folder(place, &local).await),
+        Err(Trouble::Host(error, _)) => findings.push(bad("store", format!("cannot be opened: {}", error.chain()))),
+        Err(other) => return Err(other),
+    }
+    if out.json {
+        out.facts(&findings)?;
+    } else {
+        for Finding { about, well, found } in &findings {
+            out.line(&format!("{} {about:<12} {found}", if *well { "ok  " } else { "BAD " }))?;
+        }
+    }
+    if findings.iter().all(|finding| finding.well) { Ok(()) } else { Err(Trouble::Said(5)) }
+}
+
+fn compiler() -> Finding {
+    match Compiler::find() {
+        Ok(found) => well("compiler", found.program().map(|path| path.display().to_string()).unwrap_or_default()),
+        Err(error) => bad("compiler", format!("{error}: new modules cannot be added")),
+    }
+}
+
+/// Whether the kernel says which pages a guest touched, which makes a fresh sandbox cheaper.
+fn pages() -> Finding {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = kernel.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version >= (6, 7) {
+        well("kernel", format!("{} (has PAGEMAP_SCAN)", kernel.trim()))
+    } else {
+        well("kernel", format!("{} (no PAGEMAP_SCAN before 6.7: calls are a little slower)", kernel.trim()))
+    }
+}
+
+async fn folder(place: &Place, local: &Local) -> Vec<Finding> {
+    let mut findings = vec![store(local).await, disk(place).await, room(place)];
+    findings.push(match local.list_modules().await {
+        Ok(modules) => well("modules", modules.len().to_string()),
+        Err(error) => bad("modules", error.chain()),
+    });
+    findings.push(worker(place));
+    findings.push(waiting(local).await);
+    findings
+}
+
+async fn store(local: &Local) -> Finding {
+    match local.host().ready().await {
+        Ok(()) => well("store", "opens, and can be written"),
+        Err(error) => bad("store", error.chain()),
+    }
+}
+
+/// How long a durable write takes here.
+async fn disk(place: &Place) -> Finding {
+    let dir = place.path().to_owned();
+    let tried = tokio::task::spawn_blocking(move || {
+        let mut file = tempfile::tempfile_in(dir)?;
+        let began = Instant::now();
+        std::io::Write::write_all(&mut file, &[0; 4096])?;
+        file.sync_data()?;
+        Ok::<_, std::io::Error>(began.elapsed())
+    });
+    match tried.await {
+        Ok(Ok(took)) => well("disk", format!("4 KiB written durably in {took:.1?}")),
+        Ok(Err(error)) => bad("disk", format!("cannot be written: {error}")),
+        Err(error) => bad("disk", error.to_string()),
+    }
+}
+
+fn room(place: &Place) -> Finding {
+    const LITTLE: u64 = 100 << 20;
+    match rustix::fs::statvfs(place.path()) {
+        Ok(found) => {
+            let free = found.f_bavail.saturating_mul(found.f_frsize);
+            let text = format!("{} free", units::bytes(free));
+            if free < LITTLE { bad("room", text) } else { well("room", text) }
+        }
+        Err(error) => bad("room", error.to_string()),
+    }
+}
+
+fn worker(place: &Place) -> Finding {
+    match place.lock() {
+        Ok(Some(_)) => well("background", "no worker runs; one is started when it is needed"),
+        Ok(None) => well("background", "a worker runs"),
+        Err(Trouble::Host(error, _)) => bad("background", error.chain()),
+        Err(_) => bad("background", "unknown"),
+    }
+}
+
+async fn waiting(local: &Local) -> Finding {
+    let mut counts = Vec::new();
+    for status in [Status::Pending, Status::Running] {
+        let filter = Filter { status: vec![status], ..Filter::default() };
+        match local.host().list(filter, None, 1000).await {
+            Ok(jobs) => counts.push(format!("{}{} {status}", jobs.len(), if jobs.len() == 1000 { "+" } else { "" })),
+            Err(error @ Error::Corrupt { .. }) => return bad("jobs", error.chain()),
+            Err(error) => return bad("jobs", error.chain()),
+        }
+    }
+    well("jobs", counts.join(", "))
+}

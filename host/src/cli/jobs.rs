@@ -1,0 +1,223 @@
+//! `status list logs cancel rm cleanup`: what is known of jobs, and what can be done to them.
+
+use std::time::Duration;
+
+use au_host::store::Filter;
+use au_host::{Clock, Error, Event, JobId, Status, Summary};
+use futures::StreamExt;
+use serde_json::json;
+
+use super::args::{Cancel, List, Logs};
+use super::output::Out;
+use super::place::Place;
+use super::settings;
+use super::trouble::{Result, Trouble};
+use super::units;
+
+/// Lines of a log, and jobs, that are read in one go.
+const PAGE: usize = 1000;
+
+pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
+    let local = place.look().await?;
+    for id in ids {
+        let job = local.host().handle(id).metadata().await.map_err(Trouble::of(id))?;
+        if out.json {
+            out.facts(&job)?;
+        } else {
+            out.line(&described(&job))?;
+        }
+    }
+    Ok(())
+}
+
+fn described(job: &Summary) -> String {
+    let mut lines = vec![format!("{} {}", job.id, job.status)];
+    let mut fact = |name: &str, value: String| lines.push(format!("  {name:<10} {value}"));
+    let name = job.options.module_name.as_deref().unwrap_or("");
+    fact("function", format!("{} of {name} {}", job.function, job.module));
+    fact("created", job.created.to_string());
+    if let Some(run_at) = job.run_at.filter(|run_at| *run_at > job.created) {
+        fact("due", run_at.to_string());
+    }
+    let timings = job.timings();
+    if let Some((started, queued)) = job.started.zip(timings.queued) {
+        fact("started", format!("{started}, after {}", span(queued)));
+    }
+    if let Some((finished, duration)) = job.finished.zip(timings.duration) {
+        fact("finished", format!("{finished}, after {}", span(duration)));
+    }
+    if let Some(expires) = job.expires {
+        fact("expires", expires.to_string());
+    }
+    fact("attempt", format!("{} of {}", job.attempt, job.options.retry.attempts));
+    if let Some(worker) = job.worker {
+        fact("worker", worker.to_string());
+    }
+    if let Some(progress) = &job.progress {
+        fact("progress", format!("{:.0}% {}", progress.done * 100.0, progress.note));
+    }
+    fact("input", format!("{} of {}", units::bytes(job.input.bytes), job.input.content_type));
+    if let Some(output) = &job.output {
+        fact("output", format!("{} of {}", units::bytes(output.bytes), output.content_type));
+    }
+    if job.attempt > 0 && job.status.is_finished() {
+        let fuel = job.usage.fuel.map(|fuel| format!(", fuel {fuel}")).unwrap_or_default();
+        fact("used", format!("memory {}{fuel}", units::bytes(job.usage.peak_memory)));
+        if job.usage.log_dropped > 0 {
+            fact("log", format!("{} lines were dropped", job.usage.log_dropped));
+        }
+    }
+    fact("limits", job.options.sandbox.to_string());
+    for (name, value) in &job.options.labels {
+        fact("label", format!("{name}={value}"));
+    }
+    if let Some(failure) = &job.failure {
+        fact("failure", failure.to_string().replace('\n', "\n             "));
+    }
+    if let Some(reason) = job.cancelled.as_deref().or(job.cancel.as_ref().map(|cancel| &*cancel.reason)) {
+        fact("cancel", reason.to_owned());
+    }
+    au_host::clean(&lines.join("\n"), usize::MAX)
+}
+
+/// A time to three digits or so.
+fn span(span: Duration) -> String {
+    let unit = match span {
+        long if long >= Duration::from_secs(1) => 1_000_000,
+        short if short >= Duration::from_millis(1) => 1_000,
+        _ => 1,
+    };
+    let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_micros(micros / (unit / 1000).max(1) * (unit / 1000).max(1))).to_string()
+}
+
+pub(crate) async fn list(place: &Place, out: Out, command: List) -> Result {
+    let local = place.look().await?;
+    let filter = Filter {
+        status: command.status,
+        function: command.function,
+        labels: settings::labels(&command.label)?,
+        ..Filter::default()
+    };
+    let limit = usize::from(command.limit);
+    let jobs = local.host().list(filter, command.before, limit).await?;
+    let next = if jobs.len() == limit { jobs.last().map(|job| job.id) } else { None };
+    if out.json {
+        return out.facts(&json!({ "jobs": jobs, "next": next }));
+    }
+    let now = Clock::system().now();
+    if jobs.is_empty() {
+        out.note("no jobs");
+        return Ok(());
+    }
+    out.line(&format!("{:36}  {:9}  {:24}  {:>8}  {:>8}  DETAIL", "ID", "STATUS", "FUNCTION", "AGE", "TOOK"))?;
+    for job in jobs {
+        let took = job.timings().duration.map(span).unwrap_or_default();
+        let took = took.split(' ').next().unwrap_or("");
+        let age = span(now.since(job.created));
+        let age = age.split(' ').next().unwrap_or("");
+        let function = au_host::clean(&job.function, 24);
+        out.line(&format!("{}  {:9}  {function:24}  {age:>8}  {took:>8}  {}", job.id, job.status, detail(&job)))?;
+    }
+    if let Some(next) = next {
+        out.note(&format!("more: au-host list --before {next}"));
+    }
+    Ok(())
+}
+
+fn detail(job: &Summary) -> String {
+    let text = match (job.status, &job.failure, &job.progress) {
+        (Status::Cancelled, ..) => job.cancelled.clone().unwrap_or_default(),
+        (Status::Failed, Some(failure), _) => failure.to_string(),
+        (Status::Running, _, Some(progress)) => format!("{:.0}% {}", progress.done * 100.0, progress.note),
+        (Status::Completed, ..) => job.output.as_ref().map(|output| units::bytes(output.bytes)).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let first = text.lines().next().unwrap_or("");
+    au_host::clean(first, 60)
+}
+
+pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
+    let local = place.look().await?;
+    let handle = local.host().handle(command.id);
+    if command.follow {
+        let following = async {
+            let mut events = handle.events();
+            while let Some(event) = events.next().await {
+                if let Event::Log(entry) = event.map_err(Trouble::of(command.id))? {
+                    out.log_data(&entry)?;
+                }
+            }
+            Ok(())
+        };
+        return place.tend(&local, command.id, following).await?;
+    }
+    let mut from = 0;
+    loop {
+        let page = handle.logs(from, PAGE).await.map_err(Trouble::of(command.id))?;
+        page.iter().try_for_each(|entry| out.log_data(entry))?;
+        if page.len() < PAGE {
+            break;
+        }
+        from += PAGE as u64;
+    }
+    let dropped = handle.metadata().await.map_err(Trouble::of(command.id))?.usage.log_dropped;
+    if dropped > 0 {
+        out.note(&format!("{dropped} more lines were dropped: the log was full (--max-log, --max-log-lines)"));
+    }
+    Ok(())
+}
+
+pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
+    let local = place.look().await?;
+    let mut first = None;
+    for id in command.ids {
+        match local.host().handle(id).cancel(&command.reason).await {
+            Ok(()) => out.note(&format!("cancelled {id}")),
+            Err(error) => {
+                let trouble = Trouble::Host(error, Some(id));
+                out.trouble(&trouble);
+                first.get_or_insert(trouble.code());
+            }
+        }
+    }
+    first.map_or(Ok(()), |code| Err(Trouble::Said(code)))
+}
+
+pub(crate) async fn remove(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
+    let local = place.look().await?;
+    let removed = local.host().remove(&ids).await?;
+    out.note(&format!("removed {removed}"));
+    Ok(())
+}
+
+pub(crate) async fn cleanup(place: &Place, out: Out, older_than: Option<Duration>) -> Result {
+    let local = place.look().await?;
+    let mut removed = local.host().cleanup().await?;
+    if let Some(age) = older_than {
+        removed += remove_older(local.host(), age).await?;
+    }
+    if out.json {
+        return out.facts(&json!({ "removed": removed }));
+    }
+    out.line(&format!("removed {removed}"))
+}
+
+async fn remove_older(host: &au_host::Host, age: Duration) -> Result<u64> {
+    let limit = Clock::system().now().minus(age);
+    let filter = Filter { status: vec![Status::Completed, Status::Failed, Status::Cancelled], ..Filter::default() };
+    let (mut removed, mut before) = (0, None);
+    loop {
+        let page = host.list(filter.clone(), before, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(removed) };
+        before = Some(last.id);
+        let old = page.iter().filter(|job| job.finished.is_some_and(|at| at < limit));
+        let old: Vec<_> = old.map(|job| job.id).collect();
+        match host.remove(&old).await {
+            Ok(count) => removed += count,
+            // Somebody else swept it meanwhile.
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: reads arguments, asks the library, prints. Nothing is decided here that a library user would miss.
+
+mod args;
+mod call;
+mod doctor;
+mod jobs;
+mod modules;
+mod output;
+mod place;
+mod result;
+mod run;
+mod settings;
+mod trouble;
+mod units;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Verb};
+use self::output::Out;
+use self::place::Place;
+use self::trouble::{Result, Trouble};
+
+/// Threads of the runtime: guests have their own.
+const THREADS: usize = 2;
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Out { json: cli.common.json, quiet: cli.common.quiet };
+    log();
+    match start(cli, out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            if trouble.is_loud() {
+                out.trouble(&trouble);
+            }
+            trouble.exit()
+        }
+    }
+}
+
+fn start(cli: Cli, out: Out) -> Result {
+    if let Verb::Completions { shell } = cli.verb {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "au-host", &mut script);
+        return out.line(&String::from_utf8_lossy(&script));
+    }
+    let place = Place::find(&cli.common)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
+    let runtime = runtime.map_err(|error| au_host::Error::fault("runtime", error))?;
+    runtime.block_on(verb(&place, out, cli.verb))
+}
+
+async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
+    match verb {
+        Verb::Run(command) => run::run(place, out, command).await,
+        Verb::Submit(command) => run::submit(place, out, command).await,
+        Verb::Status { ids } => jobs::status(place, out, ids).await,
+        Verb::Result(command) => result::result(place, out, command).await,
+        Verb::Wait(command) => result::wait(place, out, command).await,
+        Verb::Logs(command) => jobs::logs(place, out, command).await,
+        Verb::List(command) => jobs::list(place, out, command).await,
+        Verb::Cancel(command) => jobs::cancel(place, out, command).await,
+        Verb::Rm { ids } => jobs::remove(place, out, ids).await,
+        Verb::Cleanup { older_than } => jobs::cleanup(place, out, older_than).await,
+        Verb::Functions { target } => modules::functions(place, out, target).await,
+        Verb::Module(command) => modules::module(place, out, command).await,
+        Verb::Work(command) => work::work(place, out, command).await,
+        Verb::Doctor => doctor::doctor(place, out).await,
+        // Answered before there was a runtime.
+        Verb::Completions { .. } => Err(Trouble::Said(2)),
+    }
+}
+
+/// What goes on inside is told on stderr: warnings, or what `AU_LOG` asks for (`AU_LOG=au_host=debug`).
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AU_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,156 @@
+//! `module` and `functions`: what can be called here.
+
+use std::path::{Path, PathBuf};
+
+use au_host::registry::{Listed, ModuleInfo};
+use au_host::{Error, Local, ModuleName, ModuleRef, clean};
+use serde_json::json;
+
+use super::args::Module;
+use super::call;
+use super::output::Out;
+use super::place::Place;
+use super::trouble::{Result, Trouble};
+use super::units;
+
+pub(crate) async fn functions(place: &Place, out: Out, target: Option<String>) -> Result {
+    let local = place.look().await?;
+    let Some(target) = target else { return all_functions(&local, out).await };
+    let (module, name) = call::module(&local, &target).await?;
+    if out.json {
+        return out.facts(&module.functions);
+    }
+    if module.functions.is_empty() {
+        out.note(&format!("{} has no functions that can be called", name.unwrap_or(target)));
+    }
+    module.functions.iter().try_for_each(|function| out.line(&line(function)))
+}
+
+async fn all_functions(local: &Local, out: Out) -> Result {
+    let modules = local.list_modules().await?;
+    if out.json {
+        let all = modules.iter().flat_map(|listed| listed.info.functions.iter().map(move |function| (listed, function)));
+        let facts: Vec<_> = all
+            .map(|(listed, function)| json!({ "module": listed.info.digest, "aliases": listed.aliases, "function": function }))
+            .collect();
+        return out.facts(&facts);
+    }
+    for listed in modules.iter().filter(|listed| !listed.info.functions.is_empty()) {
+        out.line(&format!("{}:", title(listed)))?;
+        listed.info.functions.iter().try_for_each(|function| out.line(&format!("  {}", line(function))))?;
+    }
+    Ok(())
+}
+
+fn line(function: &au_host::registry::Function) -> String {
+    let signature = function.signature();
+    match clean(&function.summary, 200) {
+        summary if summary.is_empty() => signature,
+        summary => format!("{signature}\n      {}", summary.replace('\n', " ")),
+    }
+}
+
+fn title(listed: &Listed) -> String {
+    match &*listed.aliases {
+        [] => listed.info.digest.to_string(),
+        names => names.iter().map(ModuleName::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+pub(crate) async fn module(place: &Place, out: Out, command: Module) -> Result {
+    let local = place.look().await?;
+    match command {
+        Module::Add { file, name, no_name } => add(&local, out, Add { file, name, no_name }).await,
+        Module::List => list(&local, out).await,
+        Module::Show { module } => show(&local, out, &module).await,
+        Module::Alias { name, module } => {
+            let info = local.module(&module.parse()?).await?;
+            local.alias(&name, info.digest).await?;
+            out.note(&format!("{name} is {}", info.digest));
+            Ok(())
+        }
+        Module::Rm { module } => {
+            for module in module {
+                remove(&local, out, &module).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+struct Add {
+    file: PathBuf,
+    name: Option<ModuleName>,
+    no_name: bool,
+}
+
+async fn add(local: &Local, out: Out, add: Add) -> Result {
+    let bytes = std::fs::read(&add.file).map_err(|error| Trouble::file(&add.file, &error))?;
+    let info = local.add_module(bytes.into()).await?;
+    let name = if add.no_name { None } else { add.name.or_else(|| call::alias_of(Path::new(&add.file))) };
+    if let Some(name) = &name {
+        local.alias(name, info.digest).await?;
+    }
+    if out.json {
+        return out.facts(&json!({ "name": name, "module": info }));
+    }
+    let shown = name.map_or_else(|| info.digest.to_string(), |name| format!("{name} {}", info.digest));
+    out.line(&shown)?;
+    info.functions.iter().try_for_each(|function| out.line(&format!("  {}", line(function))))
+}
+
+async fn list(local: &Local, out: Out) -> Result {
+    let modules = local.list_modules().await?;
+    if out.json {
+        return out.facts(&modules);
+    }
+    if modules.is_empty() {
+        out.note("no modules; add one with `au-host module add FILE`");
+        return Ok(());
+    }
+    out.line(&format!("{:20}  {:>10}  {:9}  FUNCTIONS", "NAME", "SIZE", "KIND"))?;
+    for listed in &modules {
+        let names: Vec<_> = listed.info.functions.iter().map(|function| clean(&function.name, 64)).collect();
+        let name = if listed.aliases.is_empty() { listed.info.digest.to_string() } else { title(listed) };
+        let kind = format!("{:?}", listed.info.kind).to_lowercase();
+        out.line(&format!("{name:20}  {:>10}  {kind:9}  {}", units::bytes(listed.info.size), names.join(", ")))?;
+    }
+    Ok(())
+}
+
+async fn show(local: &Local, out: Out, module: &str) -> Result {
+    let info = local.module(&module.parse()?).await?;
+    if out.json {
+        return out.facts(&info);
+    }
+    let ModuleInfo { digest, size, kind, added, .. } = &info;
+    out.line(&format!("{digest}\n  kind     {}\n  size     {}\n  added    {added}", format!("{kind:?}").to_lowercase(), units::bytes(*size)))?;
+    for (what, names) in [("imports", &info.imports), ("exports", &info.exports)] {
+        let shown: Vec<_> = names.iter().map(|name| clean(name, 200)).collect();
+        out.line(&format!("  {what}  {}", if shown.is_empty() { "nothing".into() } else { shown.join("\n           ") }))?;
+    }
+    info.functions.iter().try_for_each(|function| out.line(&format!("  {}", line(function))))
+}
+
+/// A name goes, and with the last name the module.
+async fn remove(local: &Local, out: Out, module: &str) -> Result {
+    let reference: ModuleRef = module.parse()?;
+    let digest = local.module(&reference).await?.digest;
+    let names = local.list_modules().await?.into_iter().find(|listed| listed.info.digest == digest);
+    let names = names.map(|listed| listed.aliases).unwrap_or_default();
+    if let (ModuleRef::Name(name), [_, _, ..]) = (&reference, &*names) {
+        local.unalias(name).await?;
+        out.note(&format!("removed the name {name}; {digest} has others"));
+        return Ok(());
+    }
+    let open = [au_host::Status::Pending, au_host::Status::Running].to_vec();
+    let filter = au_host::store::Filter { status: open, ..Default::default() };
+    let jobs = local.host().list(filter, None, 10_000).await?;
+    if let Some(job) = jobs.iter().find(|job| job.module == digest) {
+        let why = format!("job {} has yet to run it; wait for it, or cancel it", job.id);
+        return Err(Error::refused(why).into());
+    }
+    local.remove_module(digest).await?;
+    out.note(&format!("removed {digest}"));
+    Ok(())
+}

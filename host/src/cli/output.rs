@@ -1,0 +1,134 @@
+//! Everything this program prints: data to stdout, talk to stderr. Nothing else prints.
+#![allow(clippy::print_stderr, reason = "this is the one place that talks")]
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use au_host::{LogEntry, Payload, Progress, clean};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::trouble::{Result, Trouble};
+
+/// Longest line of a guest's log that is shown.
+const LINE_LIMIT: usize = 64 << 10;
+const STEPS: u64 = 1000;
+
+/// Where things go, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+}
+
+impl Out {
+    /// A line of data.
+    pub(crate) fn line(self, text: &str) -> Result {
+        put(&[text.as_bytes(), b"\n"])
+    }
+
+    /// Facts for a program, in a line.
+    pub(crate) fn facts<T: Serialize + ?Sized>(self, facts: &T) -> Result {
+        let text = serde_json::to_string(facts).map_err(|error| au_host::Error::invalid("facts", error.to_string()))?;
+        self.line(&text)
+    }
+
+    /// A job's output: to a file, or as it is.
+    pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>) -> Result {
+        if let Some(file) = file {
+            return std::fs::write(file, payload.bytes()).map_err(|error| Trouble::file(file, &error));
+        }
+        let text = payload.is_json() || payload.content_type().starts_with("text/");
+        if !text && io::stdout().is_terminal() {
+            let (kind, size) = (payload.content_type(), super::units::bytes(payload.len()));
+            return self.line(&format!("({size} of {kind}; use -o FILE to keep it)"));
+        }
+        let end: &[u8] = if text && !payload.bytes().ends_with(b"\n") { b"\n" } else { b"" };
+        put(&[payload.bytes(), end])
+    }
+
+    /// Something to say that is not data.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// What went wrong: one line of what, one of why, one of what to do.
+    pub(crate) fn trouble(self, trouble: &Trouble) {
+        if self.json {
+            eprintln!("{}", trouble.facts());
+        } else {
+            eprint!("{}", trouble.lines());
+        }
+    }
+
+    /// A line of a guest's log, as data.
+    pub(crate) fn log_data(self, entry: &LogEntry) -> Result {
+        if self.json { self.facts(entry) } else { self.line(&shown(entry)) }
+    }
+
+    /// What shows how far a job is.
+    pub(crate) fn bar(self, title: &str) -> Bar {
+        let target = if self.quiet || self.json || !io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let bar = ProgressBar::with_draw_target(Some(STEPS), target);
+        let style = ProgressStyle::with_template("{prefix} [{bar:32}] {percent:>3}% {elapsed} {wide_msg}");
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(title.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Bar { bar, out: self }
+    }
+}
+
+/// Shows how far a job is, and what it logs.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    out: Out,
+}
+
+impl Bar {
+    pub(crate) fn progress(&self, progress: &Progress) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`done` is between 0 and 1")]
+        self.bar.set_position((f64::from(progress.done) * 1000.0) as u64);
+        self.bar.set_message(progress.note.replace(['\n', '\t'], " "));
+    }
+
+    pub(crate) fn log(&self, entry: &LogEntry) {
+        if !self.out.json {
+            self.bar.suspend(|| self.out.note(&shown(entry)));
+        }
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.suspend(|| self.out.note(text));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A log line that cannot drive a terminal.
+fn shown(entry: &LogEntry) -> String {
+    format!("{} {:5} {}", entry.at, entry.level.as_str(), clean(&entry.message, LINE_LIMIT).replace('\n', "\n    "))
+}
+
+fn put(parts: &[&[u8]]) -> Result {
+    let mut stdout = io::stdout().lock();
+    let written = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        // Whoever read has seen enough.
+        io::ErrorKind::BrokenPipe => Trouble::ClosedPipe,
+        _ => Trouble::from(au_host::Error::fault("stdout", error)),
+    })
+}

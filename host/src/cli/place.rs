@@ -1,0 +1,133 @@
+//! The data folder: where it is, how a command opens it, and who works in it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use au_host::{Error, JobId, Local, LocalConfig, Takes};
+use etcetera::BaseStrategy;
+
+use super::args::Common;
+use super::settings;
+use super::trouble::Result;
+
+const LOG: &str = "worker.log";
+/// The log of background workers begins anew above this.
+const LOG_LIMIT: u64 = 1 << 20;
+const LOCK: &str = "worker.lock";
+/// Between two looks at whether somebody works on what is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A data folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(PathBuf);
+
+impl Place {
+    /// The folder that was named, else the platform's.
+    pub(crate) fn find(common: &Common) -> Result<Self> {
+        if let Some(dir) = &common.data {
+            return Ok(Self(std::path::absolute(dir).map_err(|error| Error::fault("data folder", error))?));
+        }
+        let base = etcetera::choose_base_strategy().map_err(|error| Error::fault("home folder", error))?;
+        Ok(Self(base.data_dir().join("au-host")))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Opens it to run these jobs.
+    pub(crate) async fn open(&self, takes: Takes, slots: Option<usize>) -> Result<Local> {
+        let mut config = config(takes);
+        if takes == Takes::Everything {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let slots = slots.unwrap_or(cores);
+            config.slots = Some(slots);
+            config.wasm.attempts = slots;
+            config.wasm.threads = cores.min(slots);
+        }
+        Ok(Local::open(&self.0, config).await?)
+    }
+
+    /// Opens it to ask and to steer.
+    pub(crate) async fn look(&self) -> Result<Local> {
+        self.open(Takes::Nothing, None).await
+    }
+
+    /// Opens its modules, and keeps jobs nowhere.
+    pub(crate) async fn ephemeral(&self) -> Result<Local> {
+        Ok(Local::ephemeral(&self.0, config(Takes::Own)).await?)
+    }
+
+    /// Takes the place of the one background worker, unless somebody has it.
+    pub(crate) fn lock(&self) -> Result<Option<File>> {
+        let fault = |error| Error::fault("worker lock", error);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(self.0.join(LOCK)).map_err(fault)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(fault(error).into()),
+        }
+    }
+
+    /// Sees to it that somebody works in the background. A worker looks for jobs once more after it let go of the lock, so
+    /// whoever holds it will see what was kept before this was called.
+    pub(crate) fn ensure_worker(&self) -> Result<Option<Child>> {
+        match self.lock()? {
+            None => Ok(None),
+            Some(free) => {
+                drop(free);
+                self.spawn_worker().map(Some)
+            }
+        }
+    }
+
+    fn spawn_worker(&self) -> Result<Child> {
+        let fault = |error| Error::fault("background worker", error);
+        let program = std::env::current_exe().map_err(fault)?;
+        let mut command = Command::new(program);
+        command.args(["work", "--until-idle", "--data"]).arg(&self.0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log().map_err(fault)?);
+        command.current_dir("/");
+        #[cfg(unix)]
+        // Ctrl-C in this terminal is not meant for it.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Ok(command.spawn().map_err(fault)?)
+    }
+
+    fn log(&self) -> std::io::Result<File> {
+        let path = self.0.join(LOG);
+        let long = fs::metadata(&path).is_ok_and(|found| found.len() > LOG_LIMIT);
+        if long {
+            fs::rename(&path, path.with_extension("log.1"))?;
+        }
+        OpenOptions::new().create(true).append(true).open(path)
+    }
+
+    /// Waits for something about a job, and sees to it meanwhile that somebody works on it.
+    pub(crate) async fn tend<T>(&self, local: &Local, id: JobId, waiting: impl Future<Output = T>) -> Result<T> {
+        let mut waiting = std::pin::pin!(waiting);
+        let mut spawned: Option<Child> = None;
+        loop {
+            let idle = spawned.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            if idle && local.is_unattended(id).await.unwrap_or(false) {
+                spawned = self.ensure_worker()?;
+            }
+            tokio::select! {
+                done = &mut waiting => return Ok(done),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+fn config(takes: Takes) -> LocalConfig {
+    LocalConfig {
+        policy: settings::policy(),
+        takes,
+        slots: Some(1),
+        wasm: au_host::backend::wasm::WasmConfig::small(),
+        ..LocalConfig::default()
+    }
+}

@@ -1,0 +1,97 @@
+//! `result`, `wait` and how a job's end is told.
+
+use std::path::Path;
+use std::time::Instant;
+
+use au_host::{Error, Payload, Result as HostResult, Summary};
+use serde_json::{Value, json};
+
+use super::args::{ResultOf, Wait};
+use super::output::Out;
+use super::place::Place;
+use super::trouble::{Result, Trouble};
+
+/// How a job ended.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) job: Summary,
+    pub(crate) outcome: HostResult<Payload>,
+    pub(crate) file: Option<&'a Path>,
+}
+
+/// Prints the output, or fails with the reason why there is none.
+pub(crate) fn report(out: Out, report: Report<'_>) -> Result {
+    let Report { job, outcome, file } = report;
+    let id = job.id;
+    if out.json {
+        if let (Ok(output), Some(_)) = (&outcome, file) {
+            out.payload(output, file)?;
+        }
+        let value = outcome.as_ref().map_or(Value::Null, value);
+        out.facts(&json!({ "job": job, "output": value }))?;
+        return outcome.map(|_| ()).map_err(Trouble::of(id));
+    }
+    out.payload(&outcome.map_err(Trouble::of(id))?, file)
+}
+
+/// JSON as it is, text as a string; other bytes are for `-o FILE`.
+fn value(output: &Payload) -> Value {
+    if output.is_json() {
+        return output.from_json().unwrap_or(Value::Null);
+    }
+    let text = output.content_type().starts_with("text/").then(|| std::str::from_utf8(output.bytes()).ok());
+    text.flatten().map_or(Value::Null, Value::from)
+}
+
+pub(crate) async fn result(place: &Place, out: Out, command: ResultOf) -> Result {
+    let local = place.look().await?;
+    let handle = local.host().handle(command.id);
+    let outcome = place.tend(&local, command.id, handle.result(command.timeout)).await?;
+    if let Err(Error::WaitTimedOut { .. } | Error::NotFound { .. } | Error::Expired(_)) = outcome {
+        return outcome.map(|_| ()).map_err(Trouble::of(command.id));
+    }
+    let job = handle.metadata().await.map_err(Trouble::of(command.id))?;
+    report(out, Report { job, outcome, file: command.output.as_deref() })
+}
+
+pub(crate) async fn wait(place: &Place, out: Out, command: Wait) -> Result {
+    let local = place.look().await?;
+    let began = Instant::now();
+    let mut worst = 0;
+    for id in command.ids {
+        let left = command.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        let handle = local.host().handle(id);
+        let waited = place.tend(&local, id, handle.wait(left)).await?;
+        let job = match waited {
+            // Of the time that was given, not of what was left of it.
+            Err(Error::WaitTimedOut { id, .. }) => {
+                Err(Error::WaitTimedOut { id, waited: command.timeout.unwrap_or_default() })
+            }
+            other => other,
+        };
+        let job = job.map_err(Trouble::of(id))?;
+        if out.json {
+            out.facts(&job)?;
+        } else {
+            out.line(&format!("{id} {}{}", job.status, attempts(&job)))?;
+        }
+        if let Err(error) = ended(job) {
+            let trouble = Trouble::Host(error, Some(id));
+            out.trouble(&trouble);
+            worst = if worst == 0 { trouble.code() } else { worst };
+        }
+    }
+    if worst == 0 { Ok(()) } else { Err(Trouble::Said(worst)) }
+}
+
+fn attempts(job: &Summary) -> String {
+    if job.attempt > 1 { format!(" (attempt {})", job.attempt) } else { String::new() }
+}
+
+fn ended(job: Summary) -> HostResult<()> {
+    match (job.failure, job.cancelled) {
+        (_, Some(reason)) => Err(Error::Cancelled { id: job.id, reason }),
+        (Some(failure), None) => Err(Error::Failed(failure)),
+        (None, None) => Ok(()),
+    }
+}

@@ -1,0 +1,91 @@
+//! How a job is run and kept, as options say it.
+
+use std::time::Duration;
+
+use au_host::{
+    Clock, DirGrant, Error, GrantCeiling, IdempotencyKey, KeyHolds, Limits, Request, Retry, SandboxPolicy, SandboxRequest,
+};
+
+use super::args::Settings;
+use super::trouble::Result;
+use super::units::{Binding, Size};
+
+/// What a job may ask for here: the caller owns the machine.
+pub(crate) fn policy() -> SandboxPolicy {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    SandboxPolicy {
+        default: Limits { timeout: HOUR, ..Limits::default() },
+        ceiling: Limits { timeout: YEAR, memory: 4 << 30, output: 1 << 30, ..Limits::ceiling() },
+        grants: GrantCeiling::Anything,
+    }
+}
+
+impl Settings {
+    /// Writes what was asked for into the request.
+    pub(crate) fn apply(&self, request: &mut Request) -> Result {
+        request.sandbox = self.sandbox()?;
+        let default = Retry::default();
+        request.retry = Retry {
+            attempts: self.attempts.unwrap_or(default.attempts),
+            delay: self.retry_delay.unwrap_or(default.delay),
+            max_delay: default.max_delay.max(self.retry_delay.unwrap_or_default()),
+        };
+        request.priority = self.priority.unwrap_or(0);
+        request.ttl = self.ttl;
+        request.run_at = self.delay.map(|delay| Clock::system().now().plus(delay));
+        request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: KeyHolds::WhileKept });
+        request.labels = labels(&self.label)?.into_iter().collect();
+        Ok(())
+    }
+
+    fn sandbox(&self) -> Result<SandboxRequest> {
+        let bytes = |size: Option<Size>| size.map(|size| size.0);
+        let mut sandbox = SandboxRequest {
+            timeout: self.timeout,
+            memory: bytes(self.memory),
+            fuel: self.fuel,
+            table_elements: self.table_elements,
+            instances: self.instances,
+            output: bytes(self.max_output),
+            log_bytes: bytes(self.max_log),
+            log_lines: self.max_log_lines,
+            stack: bytes(self.stack),
+            ..SandboxRequest::default()
+        };
+        for text in &self.env {
+            let (name, value) = variable(text)?;
+            sandbox.grants.env.insert(name, value);
+        }
+        sandbox.grants.dirs = grants(&self.dir, false).chain(grants(&self.dir_rw, true)).collect::<Result<_>>()?;
+        sandbox.grants.clock = self.clock;
+        sandbox.grants.random = self.random;
+        Ok(sandbox)
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String)> {
+    if let Some((name, value)) = text.split_once('=') {
+        return Ok((name.to_owned(), value.to_owned()));
+    }
+    let ours = std::env::var(text).map_err(|error| Error::invalid("--env", format!("{text}: {error}")))?;
+    Ok((text.to_owned(), ours))
+}
+
+fn grants(folders: &[Binding], write: bool) -> impl Iterator<Item = Result<DirGrant>> {
+    folders.iter().map(move |folder| {
+        let host = std::fs::canonicalize(&folder.name);
+        let host = host.map_err(|error| Error::invalid("--dir", format!("{}: {error}", folder.name)))?;
+        let guest = folder.value.clone().unwrap_or_else(|| folder.name.clone());
+        Ok(DirGrant { host, guest, write })
+    })
+}
+
+/// Labels, each with a value.
+pub(crate) fn labels(given: &[Binding]) -> Result<Vec<(String, String)>> {
+    let label = |binding: &Binding| match &binding.value {
+        Some(value) => Ok((binding.name.clone(), value.clone())),
+        None => Err(Error::invalid("--label", format!("{:?} is not NAME=VALUE", binding.name)).into()),
+    };
+    given.iter().map(label).collect()
+}
