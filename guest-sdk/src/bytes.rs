@@ -31,6 +31,7 @@ impl Payload {
     }
 }
 
+#[cfg(feature = "schema")]
 impl schemars::JsonSchema for Payload {
     fn schema_name() -> Cow<'static, str> {
         "Payload".into()
@@ -84,6 +85,7 @@ impl<'de> Visitor<'de> for BytesVisitor {
     }
 }
 
+#[cfg(feature = "schema")]
 impl schemars::JsonSchema for Bytes {
     fn inline_schema() -> bool {
         true

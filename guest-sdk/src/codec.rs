@@ -27,16 +27,18 @@ pub(crate) enum Codec {
 impl Codec {
     /// The codec of a content type, its parameters aside.
     pub(crate) fn of(content_type: &str) -> Result<Self, Failure> {
-        let essence = content_type.split(';').next().unwrap_or("").trim();
+        // By bytes: text is cut at characters, and the code for that is large.
+        let bytes = content_type.as_bytes();
+        let essence = bytes.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         match essence {
             #[cfg(feature = "json")]
-            JSON => Ok(Self::Json),
+            b"application/json" => Ok(Self::Json),
             #[cfg(feature = "msgpack")]
-            MESSAGE_PACK | "application/x-msgpack" | "application/vnd.msgpack" => Ok(Self::MessagePack),
+            b"application/msgpack" | b"application/x-msgpack" | b"application/vnd.msgpack" => Ok(Self::MessagePack),
             #[cfg(feature = "cbor")]
-            CBOR => Ok(Self::Cbor),
-            "application/octet-stream" => Ok(Self::Octets),
-            text if text.starts_with("text/") => Ok(Self::Text),
+            b"application/cbor" => Ok(Self::Cbor),
+            b"application/octet-stream" => Ok(Self::Octets),
+            text if text.starts_with(b"text/") => Ok(Self::Text),
             _ => Err(unknown(content_type)),
         }
     }
@@ -60,7 +62,8 @@ fn unknown(content_type: &str) -> Failure {
     Failure::InvalidInput(message)
 }
 
-/// Writes `value` in this content type; JSON stands in for text and bytes.
+/// Writes `value` in this content type. JSON stands in for text and bytes; without JSON, only texts and bytes can be written.
+#[cfg_attr(not(any(feature = "json", feature = "msgpack", feature = "cbor")), expect(unused_variables, reason = "there is no codec"))]
 pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payload, Failure> {
     match Codec::of(content_type)? {
         #[cfg(feature = "msgpack")]
@@ -74,10 +77,14 @@ pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payl
             ciborium::into_writer(value, &mut bytes).map_err(unwritten)?;
             Ok(Payload::new(CBOR, bytes))
         }
+        #[cfg(feature = "json")]
         _ => Ok(Payload::new(JSON, serde_json::to_vec(value).map_err(unwritten)?)),
+        #[cfg(not(feature = "json"))]
+        _ => Err(Failure::Failed("this module has no JSON to answer in: it was built without the feature `json`".into())),
     }
 }
 
+#[cfg(any(feature = "json", feature = "msgpack", feature = "cbor"))]
 fn unwritten(error: impl std::fmt::Display) -> Failure {
     Failure::Failed(format!("the output cannot be written: {error}"))
 }

@@ -5,8 +5,8 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use crate::bytes::Payload;
-use crate::codec;
+use crate::bytes::{Bytes, Payload};
+use crate::codec::{self, Codec};
 use crate::failure::Failure;
 
 /// A value on its way out.
@@ -36,6 +36,26 @@ impl Wrap<Payload> {
     /// The payload itself.
     pub fn encoded(self, _content_type: &str) -> Result<Payload, Failure> {
         Ok(self.0)
+    }
+}
+
+impl Wrap<Bytes> {
+    /// The bytes as they are for whoever asked in bytes; else a value as any other.
+    pub fn encoded(self, content_type: &str) -> Result<Payload, Failure> {
+        match Codec::of(content_type)? {
+            Codec::Octets => Ok(Payload::new("application/octet-stream", self.0.0)),
+            _ => codec::encode(&self.0, content_type),
+        }
+    }
+}
+
+impl Wrap<String> {
+    /// The text as it is for whoever asked in text; else a value as any other.
+    pub fn encoded(self, content_type: &str) -> Result<Payload, Failure> {
+        match Codec::of(content_type)? {
+            Codec::Text => Ok(Payload::new("text/plain; charset=utf-8", self.0)),
+            _ => codec::encode(&self.0, content_type),
+        }
     }
 }
 

@@ -64,9 +64,9 @@ impl Input<'_> {
             }
             Codec::Text => {
                 let text = std::str::from_utf8(self.bytes).map_err(invalid)?;
-                arguments.only(StrDeserializer::<serde::de::value::Error>::new(text))?;
+                arguments.only(StrDeserializer::<Unfit>::new(text))?;
             }
-            Codec::Octets => arguments.only(BytesDeserializer::<serde::de::value::Error>::new(self.bytes))?,
+            Codec::Octets => arguments.only(BytesDeserializer::<Unfit>::new(self.bytes))?,
         }
         arguments.complete()
     }
@@ -77,6 +77,7 @@ fn invalid(error: impl fmt::Display) -> Failure {
 }
 
 impl<S: Slots> Arguments<S> {
+    #[cfg(any(feature = "json", feature = "msgpack", feature = "cbor"))]
     fn fill<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), Failure> {
         from.deserialize_any(self).map_err(invalid)
     }
@@ -85,7 +86,7 @@ impl<S: Slots> Arguments<S> {
     fn only<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), Failure> {
         match self.names {
             [name] => self.slots.read(0, from).map_err(|error| Failure::InvalidInput(of(name, &error))),
-            names => Err(Failure::InvalidInput(format!("one value was given, and it takes {}", count(names)))),
+            names => Err(Failure::InvalidInput("one value was given, and it takes ".to_owned() + &count(names))),
         }
     }
 
@@ -93,7 +94,8 @@ impl<S: Slots> Arguments<S> {
     fn complete(mut self) -> Result<S, Failure> {
         for (at, name) in self.names.iter().enumerate() {
             if !self.slots.has(at) && self.slots.read(at, Absent).is_err() {
-                return Err(Failure::InvalidInput(format!("argument {name} is missing; it takes {}", count(self.names))));
+                let takes = count(self.names);
+                return Err(Failure::InvalidInput(["argument ", name, " is missing; it takes ", &takes].concat()));
             }
         }
         Ok(self.slots)
@@ -163,11 +165,37 @@ fn count(names: Names) -> String {
     }
 }
 
+/// Why a value does not fit. It does not say what was there instead: showing all that may be makes a module 16 KB larger.
+#[derive(Debug)]
+struct Unfit(String);
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl Error for Unfit {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    fn invalid_type(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
+        Self("expected ".to_owned() + &expected.to_string())
+    }
+
+    fn invalid_value(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
+        Self("expected ".to_owned() + &expected.to_string())
+    }
+}
+
 /// An argument that is not there.
 struct Absent;
 
 impl<'de> Deserializer<'de> for Absent {
-    type Error = serde::de::value::Error;
+    type Error = Unfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
         Err(Self::Error::custom("missing"))

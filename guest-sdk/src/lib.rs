@@ -32,6 +32,8 @@ mod convert;
 mod failure;
 mod function;
 mod input;
+#[cfg_attr(not(feature = "schema"), path = "no_schema.rs")]
+mod schema;
 mod registry;
 mod say;
 #[cfg(target_family = "wasm")]
@@ -48,10 +50,11 @@ pub use say::{Attempt, Level, cancelled, current, log, progress};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::convert::{Encoded, Raised, Wrap};
-    pub use crate::function::{Function, Parameter, parameter};
+    pub use crate::function::Function;
     pub use crate::input::{Input, Slots, read};
     pub use crate::registry::add;
+    pub use crate::schema::{Generator, Parameter, Schema, parameter, schema};
     #[cfg(feature = "client")]
     pub use au_host;
-    pub use {schemars, serde, serde_json};
+    pub use serde;
 }

@@ -13,8 +13,8 @@ static FUNCTIONS: Mutex<Vec<&'static Function>> = Mutex::new(Vec::new());
 pub fn add(function: &'static Function) {
     let mut functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     if !functions.iter().any(|known| std::ptr::eq(*known, function)) {
-        functions.push(function);
-        functions.sort_by_key(|function| function.name);
+        let at = functions.iter().position(|known| known.name > function.name).unwrap_or(functions.len());
+        functions.insert(at, function);
     }
 }
 
@@ -25,7 +25,7 @@ fn all() -> Vec<&'static Function> {
 /// What can be called: every function marked in this program or module, by name.
 #[must_use]
 pub fn functions() -> Vec<Described> {
-    all().into_iter().map(Function::describe).collect()
+    all().into_iter().map(crate::schema::describe).collect()
 }
 
 /// Calls a marked function as the host does. For tests of what a payload does to it.
@@ -35,6 +35,6 @@ pub fn functions() -> Vec<Described> {
 pub fn call(name: &str, content_type: &str, input: &[u8]) -> Result<Payload, Failure> {
     match all().into_iter().find(|function| function.name == name) {
         Some(function) => (function.call)(Input { content_type, bytes: input }),
-        None => Err(Failure::InvalidInput(format!("there is no function {name}"))),
+        None => Err(Failure::InvalidInput(["there is no function ", name].concat())),
     }
 }

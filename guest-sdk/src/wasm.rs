@@ -38,8 +38,8 @@ fn functions() -> Vec<types::Function> {
     let function = |function: crate::Described| types::Function {
         name: function.name,
         summary: function.summary,
-        input_schema: Some(function.input_schema),
-        output_schema: Some(function.output_schema),
+        input_schema: function.input_schema,
+        output_schema: function.output_schema,
     };
     described.map(function).collect()
 }

@@ -1,9 +1,9 @@
-//! The smallest guest there is: shows what the SDK itself costs.
+//! The smallest guest there is: shows what the SDK itself costs. It takes and gives bytes, with no codec and no schema.
 
-use au_guest::async_compute;
+use au_guest::{Bytes, async_compute};
 
-/// Gives back what it is given.
+/// Gives back the bytes it is given.
 #[async_compute]
-pub fn trivial(value: u32) -> u32 {
+pub fn trivial(value: Bytes) -> Bytes {
     value
 }

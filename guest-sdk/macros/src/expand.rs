@@ -60,12 +60,12 @@ fn glue(name: &Ident, signature: &Signature) -> TokenStream {
             }
 
             #[allow(unused_variables, reason = "a function may have no parameters")]
-            fn parameters(generator: &mut __private::schemars::SchemaGenerator) -> ::std::vec::Vec<__private::Parameter> {
+            fn parameters(generator: &mut __private::Generator) -> ::std::vec::Vec<__private::Parameter> {
                 ::std::vec![#(#parameters),*]
             }
 
-            fn output(generator: &mut __private::schemars::SchemaGenerator) -> __private::schemars::Schema {
-                generator.subschema_for::<#kind>()
+            fn output(generator: &mut __private::Generator) -> __private::Schema {
+                __private::schema::<#kind>(generator)
             }
 
             static FUNCTION: __private::Function =

@@ -1,0 +1,30 @@
+//! The tests, with what they need.
+
+use std::process::Command;
+
+use crate::sh::{self, au_host, cargo};
+use crate::{Result, guests, setup};
+
+pub(crate) fn test(words: &[String]) -> Result {
+    ready()?;
+    sh::run(with_parts(cargo("test --locked --workspace").args(words)))
+}
+
+/// Everything that tests use, built.
+fn ready() -> Result {
+    setup::setup()?;
+    guests::guests()?;
+    sh::run(&mut cargo("build --locked --workspace --all-targets"))
+}
+
+/// Tells tests where things are.
+fn with_parts(command: &mut Command) -> &mut Command {
+    command.env("AU_GUESTS_DIR", guests::folder()).env("AU_COMPILER", au_host())
+}
+
+pub(crate) fn soak(words: &[String]) -> Result {
+    let minutes = words.first().map_or(Ok(10), |word| word.parse::<u32>().map_err(|error| format!("{word}: {error}")))?;
+    ready()?;
+    let mut soak = cargo("test --locked --workspace --test crash -- --nocapture killed");
+    sh::run(with_parts(&mut soak).env("AU_SOAK_MINUTES", minutes.to_string()))
+}
