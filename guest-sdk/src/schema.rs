@@ -80,7 +80,7 @@ fn object(schema: Schema) -> Map<String, Value> {
     }
 }
 
-fn define(schema: &mut Map<String, Value>, mut generator: SchemaGenerator) {
+fn define(schema: &mut Map<String, Value>, mut generator: Generator) {
     let definitions = generator.take_definitions(true);
     if !definitions.is_empty() {
         schema.insert("$defs".into(), Value::Object(definitions));

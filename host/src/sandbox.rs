@@ -240,7 +240,10 @@ fn to_millis(span: Duration) -> u64 {
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = &self.limits;
-        write!(f, "timeout {} ms, memory {} B", limits.timeout.as_millis(), limits.memory)
+        let fuel = limits.fuel.map(|fuel| format!(", fuel {fuel}")).unwrap_or_default();
+        let timeout = humantime::format_duration(limits.timeout);
+        write!(f, "timeout {timeout}, memory {} MiB{fuel}", limits.memory / MIB)?;
+        f.write_str(if self.grants.is_empty() { ", no grants" } else { ", with grants" })
     }
 }
 

@@ -65,7 +65,7 @@ impl Trouble {
             // Written to a string.
             let _ = writeln!(text, "  why: {line}");
         }
-        for place in trace(error) {
+        for place in places(trace(error)) {
             let _ = writeln!(text, "   at: {place}");
         }
         let _ = writeln!(text, "  try: {}", advice(error, *job));
@@ -117,6 +117,12 @@ fn said(error: &Error, job: Option<JobId>) -> Said {
         }
     };
     Said { what, why }
+}
+
+/// The places of a trace; one that comes again and again in a row, once.
+fn places(trace: &[String]) -> Vec<String> {
+    let rows = trace.chunk_by(|one, next| one == next);
+    rows.map(|row| if row.len() == 1 { row[0].clone() } else { format!("{} ({} times)", row[0], row.len()) }).collect()
 }
 
 fn trace(error: &Error) -> &[String] {

@@ -1,0 +1,96 @@
+//! The guest of most tests: `fixtures/guest.wat`, which does whatever a guest may do, well or badly. No toolchain makes it.
+
+use std::path::Path;
+
+use au_host::registry::Compiler;
+use au_host::{Local, LocalConfig, ModuleName, ModuleRef, OCTETS, Payload, Request};
+use bytes::Bytes;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const CONTRACT: &str = include_str!("../../wit/au-compute.wit");
+const GUEST: &str = include_str!("../fixtures/guest.wat");
+
+/// A core module in text, made a component of the world `compute`.
+///
+/// # Panics
+/// When it is no such module.
+#[must_use]
+pub fn component(text: &str) -> Bytes {
+    let mut module = wat::parse_str(text).expect("the text is a module");
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("au-compute.wit", CONTRACT).expect("the contract is WIT");
+    let world = resolve.select_world(&[package], Some("compute")).expect("it has the world `compute`");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata can be added");
+    let encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
+    encoder.validate(true).encode().expect("it is a component").into()
+}
+
+/// The component of `guest.wat`.
+#[must_use]
+pub fn guest() -> Bytes {
+    component(GUEST)
+}
+
+/// The alias it has where a test added it.
+///
+/// # Panics
+/// Never: it is a name.
+#[must_use]
+pub fn alias() -> ModuleName {
+    "guest".parse().expect("a name")
+}
+
+/// Asks for one of its functions. The number is its input.
+///
+/// # Panics
+/// Never: it is a content type.
+#[must_use]
+pub fn ask(function: &str, number: u32) -> Request {
+    let input = Payload::new(OCTETS, number.to_le_bytes().to_vec()).expect("a content type");
+    Request::new(ModuleRef::Name(alias()), function, input)
+}
+
+/// How tests open a [`Local`]: with the `au-host` that was built beside them as compiler.
+#[must_use]
+pub fn config() -> LocalConfig {
+    LocalConfig { compiler: Some(compiler()), ..LocalConfig::default() }
+}
+
+/// The compiler child.
+///
+/// # Panics
+/// When `au-host` was not built.
+#[must_use]
+pub fn compiler() -> Compiler {
+    Compiler::find().expect("`cargo build --workspace` comes first; `cargo xtask test` does it")
+}
+
+/// Adds the guest under its alias.
+///
+/// # Panics
+/// When the registry does not take it.
+pub async fn add_to(local: &Local) {
+    let module = local.add_module(guest()).await.expect("the guest is sound");
+    local.alias(&alias(), module.digest).await.expect("a name");
+}
+
+/// A host in a folder of its own, with the guest in it.
+///
+/// # Panics
+/// When it cannot be opened.
+pub async fn local(config: LocalConfig) -> Local {
+    let local = Local::temporary(config).await.expect("a temporary folder");
+    add_to(&local).await;
+    local
+}
+
+/// A host in this folder, with the guest in it.
+///
+/// # Panics
+/// When it cannot be opened.
+pub async fn local_at(dir: &Path, config: LocalConfig) -> Local {
+    let local = Local::open(dir, config).await.expect("a data folder");
+    add_to(&local).await;
+    local
+}
