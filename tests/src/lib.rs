@@ -4,5 +4,7 @@
 pub mod backend;
 #[cfg(feature = "wasm")]
 pub mod guest;
+#[cfg(feature = "wasm")]
+pub mod host;
 pub mod store;
 pub mod suite;

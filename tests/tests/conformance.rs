@@ -4,6 +4,15 @@ use std::sync::Arc;
 
 use au_host::Store;
 use au_host::store::{Durability, open};
+#[cfg(feature = "wasm")]
+use {
+    au_host::{Clock, Local, LocalConfig},
+    au_host::backend::wasm::{WasmBackend, WasmConfig},
+    au_host::registry::{ModuleInfo, Registry},
+    au_tests::backend::{BACKEND, Subject},
+    au_tests::guest,
+    au_tests::host::HOST,
+};
 use au_tests::store::wrap::Picked;
 use au_tests::store::{ALONE, Open, SHARED};
 use au_tests::suite::trials;
@@ -19,7 +28,47 @@ fn main() -> std::process::ExitCode {
         trials("file: reopened for each call", ALONE, &[], file_reopening),
         trials("file:", SHARED, &[], folder),
     ];
-    libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
+    let tests = tests.into_iter().flatten();
+    #[cfg(feature = "wasm")]
+    let tests = tests
+        .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
+        .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
+        .chain(trials("a host on file:", HOST, &[], || host(false)))
+        .chain(trials("a host on memory:", HOST, &[], || host(true)));
+    libtest_mimic::run(&arguments, tests.collect()).exit_code()
+}
+
+/// A backend with room for 16, and the guest in its registry.
+#[cfg(feature = "wasm")]
+fn wasm(hardened: bool) -> (Subject, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(Registry::open(folder.path(), guest::compiler()).unwrap());
+    let config = WasmConfig { attempts: 16, threads: 2, hardened, ..WasmConfig::default() };
+    let backend = WasmBackend::new(registry.clone(), config).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let describe = async |info: ModuleInfo| backend.describe(&info).await;
+    let info = runtime.block_on(registry.add(guest::guest(), Clock::system().now(), describe)).unwrap();
+    (Subject { backend: Arc::new(backend), module: info.digest }, folder)
+}
+
+/// A host with four slots.
+#[cfg(feature = "wasm")]
+fn host(ephemeral: bool) -> (Local, (tokio::runtime::Runtime, TempDir)) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = LocalConfig { slots: Some(4), ..guest::config() };
+    // Its own tasks live on the runtime that it was made on.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let local = runtime.block_on(async {
+        let opened = if ephemeral {
+            Local::ephemeral(folder.path(), config).await
+        } else {
+            Local::open(folder.path(), config).await
+        };
+        let local = opened.unwrap();
+        guest::add_to(&local).await;
+        local
+    });
+    (local, (runtime, folder))
 }
 
 fn memory() -> (Arc<dyn Store>, ()) {
