@@ -1,0 +1,87 @@
+//! A host under load, to be killed: `au-load DIR FIRST [COUNT]` submits jobs, numbered from FIRST, and tells on stdout what was
+//! acknowledged: `try N`, `ack N ID`, `done N`, `cancelled N`, `refused N CODE`.
+//!
+//! A job echoes its number, so that the only right result is known. Every fourth is one that runs until it is cancelled.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use au_host::{Error, IdempotencyKey, KeyHolds, Local, LocalConfig, Request};
+use au_tests::guest::{ask, config};
+
+const AT_ONCE: usize = 16;
+
+fn main() -> std::process::ExitCode {
+    let mut words = std::env::args().skip(1);
+    let dir = PathBuf::from(words.next().expect("DIR"));
+    let first: u32 = words.next().expect("FIRST").parse().expect("a number");
+    let count = words.next().map_or(u32::MAX - first, |count| count.parse().expect("a number"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match runtime.block_on(load(dir, first, first + count)) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("failed {}", error.chain().replace('\n', " ")));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn load(dir: PathBuf, first: u32, end: u32) -> Result<(), Error> {
+    let local = Arc::new(Local::open(&dir, LocalConfig { slots: Some(AT_ONCE), ..config() }).await?);
+    let next = Arc::new(AtomicU32::new(first));
+    let submitters = (0..AT_ONCE).map(|_| {
+        let (local, next) = (local.clone(), next.clone());
+        tokio::spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= end {
+                    return;
+                }
+                if let Err(error) = one(&local, number).await {
+                    tell(&format!("refused {number} {}", error.class().code));
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        })
+    });
+    for submitter in futures::future::join_all(submitters).await {
+        submitter.map_err(|error| Error::fault("load", error))?;
+    }
+    local.host().shutdown(Duration::from_secs(10)).await
+}
+
+async fn one(local: &Local, number: u32) -> Result<(), Error> {
+    tell(&format!("try {number}"));
+    let handle = local.host().submit(request(number)).await?;
+    tell(&format!("ack {number} {}", handle.id()));
+    if number % 4 == 3 {
+        handle.cancel("as was planned").await?;
+        tell(&format!("cancelled {number}"));
+    } else {
+        let output = handle.result(Duration::from_secs(60)).await?;
+        assert_eq!(output.bytes()[..], number.to_le_bytes());
+        tell(&format!("done {number}"));
+    }
+    Ok(())
+}
+
+/// What job number so and so asks for, whoever submits it.
+fn request(number: u32) -> Request {
+    let key = IdempotencyKey { name: format!("job {number}"), holds: KeyHolds::WhileKept };
+    let mut request = Request { key: Some(key), ..ask(if number % 4 == 3 { "spin" } else { "echo" }, number) };
+    // A worker that is killed in a test of kills is not the job's fault.
+    request.retry.attempts = 1000;
+    request.retry.delay = Duration::from_millis(1);
+    request
+}
+
+/// One write, so that no line is torn; whoever reads may be gone, and then so is this.
+fn tell(line: &str) {
+    let told = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+    if told.is_err() {
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,89 @@
+//! Power cuts: an ext4 on a loop device is shut down under a host (FS_IOC_SHUTDOWN), and mounted again as after a reboot.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::disk::Mounted;
+use super::oracle::History;
+use super::{has, is_root, listen, load, prepare, skip};
+
+const CUTS: u32 = 6;
+/// Cuts until the control must have failed: it fails four of five.
+const CONTROLS: u32 = 12;
+const EATMYDATA: &str = "/usr/lib/x86_64-linux-gnu/libeatmydata.so";
+
+#[test]
+fn a_power_cut_loses_nothing_that_was_acknowledged() {
+    if !possible() {
+        return;
+    }
+    for cut in 0..CUTS {
+        let broken = cut_after(Duration::from_millis(150 + u64::from(cut) * 70), None);
+        assert!(broken.is_empty(), "cut {cut}: {broken:#?}");
+    }
+}
+
+/// The control: where fsync does nothing, power cuts do lose jobs. If they did not, the test above would prove nothing.
+#[test]
+fn without_fsync_a_power_cut_does_lose_jobs() {
+    if !possible() {
+        return;
+    }
+    if !Path::new(EATMYDATA).exists() {
+        return skip("libeatmydata1 is not there: run `cargo xtask setup` as root");
+    }
+    let lost = (0..CONTROLS).any(|cut| !cut_after(Duration::from_millis(200 + u64::from(cut) * 30), Some(EATMYDATA)).is_empty());
+    assert!(lost, "no cut lost anything: the test of power cuts cannot fail");
+}
+
+fn possible() -> bool {
+    let missing = ["mkfs.ext4", "mount", "perl"].into_iter().find(|program| !has(program));
+    match missing {
+        Some(program) => skip(&format!("{program} is not there: run `cargo xtask setup` as root")),
+        None if !is_root() => skip("cutting the power of a file system takes root"),
+        None if !Path::new("/dev/loop-control").exists() => skip("there are no loop devices here"),
+        None => return true,
+    }
+    false
+}
+
+/// Runs a load for so long, cuts, mounts again; what the oracle finds.
+fn cut_after(wait: Duration, preload: Option<&str>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, disk) = (folder.path().join("image"), folder.path().join("disk"));
+    File::create(&image).unwrap().set_len(256 << 20).unwrap();
+    run(Command::new("/sbin/mkfs.ext4").args(["-q", "-F"]).arg(&image));
+    let source = image.to_str().unwrap();
+    let mounted = Mounted::new(&disk, &["-o", "loop", source]).expect("ext4 can be mounted");
+    let dir = disk.join("data");
+    prepare(&dir);
+    run(Command::new("sync").arg("-f").arg(&disk));
+    let mut command = load(&dir, 0);
+    if let Some(library) = preload {
+        command.env("LD_PRELOAD", library);
+    }
+    let mut child = command.spawn().unwrap();
+    let process = rustix::process::Pid::from_child(&child);
+    let at = disk.clone();
+    let cutter = std::thread::spawn(move || {
+        std::thread::sleep(wait);
+        // EXT4_IOC_SHUTDOWN with NOLOGFLUSH: nothing more reaches the disk, not even the journal.
+        run(Command::new("perl").args(["-e", "open(F,'<',$ARGV[0]) or die; ioctl(F,0x8004587d,pack('L',2)) or die $!"]).arg(at));
+        rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    });
+    let mut history = History::default();
+    listen(&mut child, &mut history);
+    child.wait().unwrap();
+    cutter.join().unwrap();
+    drop(mounted);
+    let _mounted = Mounted::new(&disk, &["-o", "loop", source]).expect("it can be mounted again");
+    assert!(history.acked.len() > 10, "hardly anything was submitted: {history:?}");
+    history.broken(&dir)
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
