@@ -63,7 +63,10 @@ fn unknown(content_type: &str) -> Failure {
 }
 
 /// Writes `value` in this content type. JSON stands in for text and bytes; without JSON, only texts and bytes can be written.
-#[cfg_attr(not(any(feature = "json", feature = "msgpack", feature = "cbor")), expect(unused_variables, reason = "there is no codec"))]
+#[cfg_attr(
+    not(any(feature = "json", feature = "msgpack", feature = "cbor")),
+    expect(unused_variables, reason = "there is no codec")
+)]
 pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payload, Failure> {
     match Codec::of(content_type)? {
         #[cfg(feature = "msgpack")]
@@ -80,7 +83,9 @@ pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payl
         #[cfg(feature = "json")]
         _ => Ok(Payload::new(JSON, serde_json::to_vec(value).map_err(unwritten)?)),
         #[cfg(not(feature = "json"))]
-        _ => Err(Failure::Failed("this module has no JSON to answer in: it was built without the feature `json`".into())),
+        _ => {
+            Err(Failure::Failed("this module has no JSON to answer in: it was built without the feature `json`".into()))
+        }
     }
 }
 

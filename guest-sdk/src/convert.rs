@@ -70,4 +70,3 @@ impl<T: Serialize> Encoded for Wrap<T> {
         codec::encode(&self.0, content_type)
     }
 }
-

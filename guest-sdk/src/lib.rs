@@ -32,10 +32,10 @@ mod convert;
 mod failure;
 mod function;
 mod input;
-#[cfg_attr(not(feature = "schema"), path = "no_schema.rs")]
-mod schema;
 mod registry;
 mod say;
+#[cfg_attr(not(feature = "schema"), path = "no_schema.rs")]
+mod schema;
 #[cfg(target_family = "wasm")]
 mod wasm;
 

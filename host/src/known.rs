@@ -72,7 +72,10 @@ impl Known {
         if self.info.kind != Kind::Compute {
             return Err(Error::Module {
                 code: "module_kind_mismatch".into(),
-                why: format!("it exports no au:compute/guest, so it cannot be called; build it with au-guest ({})", self.info.digest),
+                why: format!(
+                    "it exports no au:compute/guest, so it cannot be called; build it with au-guest ({})",
+                    self.info.digest
+                ),
             });
         }
         match self.checkers.get(function) {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use au_host::{
-    Attempt, Backend, Context, Digest, Events, Failure, FailureKind, JobId, Level, Limits, OCTETS, Payload, Progress, Report,
-    Sandbox, Timestamp,
+    Attempt, Backend, Context, Digest, Events, Failure, FailureKind, JobId, Level, Limits, OCTETS, Payload, Progress,
+    Report, Sandbox, Timestamp,
 };
 
 use crate::properties;
@@ -235,7 +235,8 @@ async fn recursion(subject: Subject) {
 }
 
 async fn traps(subject: Subject) {
-    for (function, word) in [("unreachable", "unreachable"), ("divide", "divide by zero"), ("outside", "out of bounds")] {
+    for (function, word) in [("unreachable", "unreachable"), ("divide", "divide by zero"), ("outside", "out of bounds")]
+    {
         let failure = subject.failure(subject.attempt(function, 0)).await;
         assert_eq!(failure.kind, FailureKind::Trap, "{failure}");
         assert!(failure.message.contains(word), "{failure}");
@@ -307,7 +308,8 @@ async fn progress(subject: Subject) {
 }
 
 async fn failures(subject: Subject) {
-    let kinds = [("fail", FailureKind::Failed), ("invalid", FailureKind::InvalidInput), ("never", FailureKind::Transient)];
+    let kinds =
+        [("fail", FailureKind::Failed), ("invalid", FailureKind::InvalidInput), ("never", FailureKind::Transient)];
     for (function, kind) in kinds {
         let failure = subject.failure(subject.attempt(function, 0)).await;
         assert_eq!((failure.kind, &*failure.message), (kind, "as it was told"));
@@ -357,7 +359,9 @@ async fn cancel_storm(subject: Subject) {
             };
             let (report, ()) = tokio::join!(running, cancel);
             match report {
-                Ok(Report { outcome: Err(failure), .. }) => assert_eq!(failure.kind, FailureKind::Cancelled, "{failure}"),
+                Ok(Report { outcome: Err(failure), .. }) => {
+                    assert_eq!(failure.kind, FailureKind::Cancelled, "{failure}")
+                }
                 Ok(Report { outcome: Ok(_), .. }) => assert_eq!(function, "echo"),
                 Err(error) => assert_eq!(error.class().code, "busy", "{error}"),
             }

@@ -152,7 +152,9 @@ async fn wait_times_out(local: Local) {
 
 /// A12
 async fn failure_kept(local: Local) {
-    for (function, kind) in [("fail", FailureKind::Failed), ("invalid", FailureKind::InvalidInput), ("xpanic", FailureKind::Panic)] {
+    for (function, kind) in
+        [("fail", FailureKind::Failed), ("invalid", FailureKind::InvalidInput), ("xpanic", FailureKind::Panic)]
+    {
         let handle = local.host().submit(ask(function, 0)).await.unwrap();
         let Err(Error::Failed(failure)) = handle.result(LONG).await else { panic!("{function} must fail") };
         assert_eq!(failure.kind, kind);

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use au_host::Store;
 use au_host::store::{Durability, open};
-#[cfg(feature = "wasm")]
-use {
-    au_host::{Clock, Local, LocalConfig},
-    au_host::backend::wasm::{WasmBackend, WasmConfig},
-    au_host::registry::{ModuleInfo, Registry},
-    au_tests::backend::{BACKEND, Subject},
-    au_tests::guest,
-    au_tests::host::HOST,
-};
 use au_tests::store::wrap::Picked;
 use au_tests::store::{ALONE, Open, SHARED};
 use au_tests::suite::trials;
 use tempfile::TempDir;
+#[cfg(feature = "wasm")]
+use {
+    au_host::backend::wasm::{WasmBackend, WasmConfig},
+    au_host::registry::{ModuleInfo, Registry},
+    au_host::{Clock, Local, LocalConfig},
+    au_tests::backend::{BACKEND, Subject},
+    au_tests::guest,
+    au_tests::host::HOST,
+};
 
 fn main() -> std::process::ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();

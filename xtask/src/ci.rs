@@ -41,7 +41,11 @@ fn denied() -> Result {
     if !deny.is_file() {
         let mut install = cargo("install --locked --quiet cargo-deny --version");
         // It runs once: built quickly beats running quickly.
-        install.arg(DENY).arg("--root").arg(tools()).envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")]);
+        install
+            .arg(DENY)
+            .arg("--root")
+            .arg(tools())
+            .envs([("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")]);
         sh::run(&mut install)?;
     }
     sh::run(&mut command(&deny, ["check", "bans", "licenses", "sources"]))?;

@@ -106,7 +106,11 @@ impl Demo {
         if !picture.starts_with(b"\x89PNG\r\n\x1a\n") || picture[16..24] != [0, 0, 2, 128, 0, 0, 1, 224] {
             return Err("mandelbrot.png is no PNG of 640 by 480".into());
         }
-        println!("(a PNG of 640 by 480, {} bytes, in {})", picture.len(), inputs::folder().join("mandelbrot.png").display());
+        println!(
+            "(a PNG of 640 by 480, {} bytes, in {})",
+            picture.len(),
+            inputs::folder().join("mandelbrot.png").display()
+        );
         Ok(())
     }
 

@@ -19,7 +19,10 @@ pub(crate) fn toolchain() -> Result<String> {
     let script = root().join("xtask/guest-toolchain.sh");
     let mut find = command("bash", [&script]);
     // What it says on stderr, which route it takes and how long that will take, is for whoever waits.
-    let found = find.stderr(std::process::Stdio::inherit()).output().map_err(|error| format!("bash does not start: {error}"))?;
+    let found = find
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| format!("bash does not start: {error}"))?;
     if !found.status.success() {
         return Err("no compiler for guests; see above".into());
     }
@@ -56,7 +59,8 @@ fn build(packages: &str) -> Result {
 
 /// Panics name the place in the source; whose machine it was compiled on is nobody's business.
 fn remapped() -> String {
-    let home = std::env::var("CARGO_HOME").ok().or_else(|| std::env::var("HOME").ok().map(|home| format!("{home}/.cargo")));
+    let home =
+        std::env::var("CARGO_HOME").ok().or_else(|| std::env::var("HOME").ok().map(|home| format!("{home}/.cargo")));
     let pairs = [(Some(root().display().to_string()), "au-host"), (home, "cargo")];
     let flags = pairs.iter().filter_map(|(from, to)| Some(format!("--remap-path-prefix={}={to}", from.as_ref()?)));
     flags.collect::<Vec<_>>().join("\u{1f}")

@@ -8,8 +8,8 @@ use crate::Result;
 use crate::sh::target;
 
 const WORDS: [&str; 24] = [
-    "the", "of", "and", "a", "to", "in", "sandbox", "module", "job", "handle", "result", "memory", "fuel", "epoch", "store",
-    "worker", "lease", "attempt", "progress", "limit", "grant", "crash", "survives", "answer",
+    "the", "of", "and", "a", "to", "in", "sandbox", "module", "job", "handle", "result", "memory", "fuel", "epoch",
+    "store", "worker", "lease", "attempt", "progress", "limit", "grant", "crash", "survives", "answer",
 ];
 const TEXT: usize = 4 << 20;
 const ROWS: u32 = 50_000;

@@ -24,9 +24,17 @@ const VERBS: [Verb; 7] = [
     Verb { name: "setup", about: "see that everything is there, and get what is missing", run: |_| setup::setup() },
     Verb { name: "guests", about: "compile the examples to target/guests", run: |_| guests::guests() },
     Verb { name: "demo", about: "set up, build, and run the main job on real input", run: |_| demo::demo() },
-    Verb { name: "test", about: "set up, build, and run all tests; words after it go to `cargo test`", run: test::test },
+    Verb {
+        name: "test",
+        about: "set up, build, and run all tests; words after it go to `cargo test`",
+        run: test::test,
+    },
     Verb { name: "bench", about: "print every figure beside its limit", run: bench::bench },
-    Verb { name: "soak", about: "kill hosts under load for as many minutes as are given, 10 if none are", run: test::soak },
+    Verb {
+        name: "soak",
+        about: "kill hosts under load for as many minutes as are given, 10 if none are",
+        run: test::soak,
+    },
     Verb { name: "ci", about: "everything that must hold before a change lands", run: |_| ci::ci() },
 ];
 

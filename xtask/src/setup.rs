@@ -27,10 +27,16 @@ fn rust() -> Result {
 
 /// What Debian has for the tests. Without it they say what they skip.
 fn debian() -> Result {
-    let library = || std::fs::read_dir("/usr/lib/x86_64-linux-gnu").is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libeatmydata.so"))
-    });
-    let mut missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !has(program) && !has_in_sbin(program)).map(|(_, package)| *package).collect();
+    let library = || {
+        std::fs::read_dir("/usr/lib/x86_64-linux-gnu").is_ok_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libeatmydata.so"))
+        })
+    };
+    let mut missing: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !has(program) && !has_in_sbin(program))
+        .map(|(_, package)| *package)
+        .collect();
     if !library() {
         missing.push(EATMYDATA);
     }

@@ -23,7 +23,8 @@ fn with_parts(command: &mut Command) -> &mut Command {
 }
 
 pub(crate) fn soak(words: &[String]) -> Result {
-    let minutes = words.first().map_or(Ok(10), |word| word.parse::<u32>().map_err(|error| format!("{word}: {error}")))?;
+    let minutes =
+        words.first().map_or(Ok(10), |word| word.parse::<u32>().map_err(|error| format!("{word}: {error}")))?;
     ready()?;
     let mut soak = cargo("test --locked --workspace --test crash -- --nocapture killed");
     sh::run(with_parts(&mut soak).env("AU_SOAK_MINUTES", minutes.to_string()))

@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn a_wrong_argument_is_named() {
-        for (input, word) in [(r#"["x"]"#, "n"), ("[]", "n"), ("[1, 2]", "too many"), (r#"{"m": 1}"#, "m"), ("[-1]", "n")] {
+        for (input, word) in
+            [(r#"["x"]"#, "n"), ("[]", "n"), ("[1, 2]", "too many"), (r#"{"m": 1}"#, "m"), ("[-1]", "n")]
+        {
             let failure = au_guest::call("factorial", "application/json", input.as_bytes()).unwrap_err();
             assert!(matches!(&failure, Failure::InvalidInput(message) if message.contains(word)), "{input}: {failure}");
         }

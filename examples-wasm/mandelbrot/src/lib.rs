@@ -9,14 +9,18 @@ const STEPS: u32 = 200;
 #[async_compute]
 pub fn mandelbrot(width: u32, height: u32) -> Result<Payload, Failure> {
     if !(1..=LARGEST).contains(&width) || !(1..=LARGEST).contains(&height) {
-        return Err(Failure::invalid_input(format!("width and height may be 1 to {LARGEST}, not {width} and {height}")));
+        return Err(Failure::invalid_input(format!(
+            "width and height may be 1 to {LARGEST}, not {width} and {height}"
+        )));
     }
     let mut pixels = Vec::with_capacity((width * height) as usize);
     for y in 0..height {
         pixels.extend((0..width).map(|x| shade(steps(point(x, y, width, height)))));
         progress(y as f32 / height as f32, "drawing");
     }
-    encode(width, height, &pixels).map(|bytes| Payload::new("image/png", bytes)).map_err(|error| Failure::failed(error.to_string()))
+    encode(width, height, &pixels)
+        .map(|bytes| Payload::new("image/png", bytes))
+        .map_err(|error| Failure::failed(error.to_string()))
 }
 
 fn point(x: u32, y: u32, width: u32, height: u32) -> (f64, f64) {

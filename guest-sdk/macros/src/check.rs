@@ -28,7 +28,10 @@ pub(crate) enum Output {
 pub(crate) fn check(function: &ItemFn) -> Result<Signature> {
     let signature = &function.sig;
     if let Some(word) = &signature.asyncness {
-        return Err(Error::new(word.span(), "an async function cannot be a job: write a plain one, the host runs it in the background"));
+        return Err(Error::new(
+            word.span(),
+            "an async function cannot be a job: write a plain one, the host runs it in the background",
+        ));
     }
     if let Some(word) = &signature.unsafety {
         return Err(Error::new(word.span(), "an unsafe function cannot be called by a host"));
@@ -37,7 +40,10 @@ pub(crate) fn check(function: &ItemFn) -> Result<Signature> {
         return Err(Error::new(abi.span(), "an extern function cannot be a job: leave out the ABI"));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new(signature.generics.span(), "a generic function cannot be a job: a host must know its types; mark a function that calls it"));
+        return Err(Error::new(
+            signature.generics.span(),
+            "a generic function cannot be a job: a host must know its types; mark a function that calls it",
+        ));
     }
     if let Some(rest) = &signature.variadic {
         return Err(Error::new(rest.span(), "a job has a fixed number of parameters: take a Vec"));
@@ -49,13 +55,21 @@ pub(crate) fn check(function: &ItemFn) -> Result<Signature> {
 fn parameter(argument: &FnArg) -> Result<Parameter> {
     let argument = match argument {
         FnArg::Typed(argument) => argument,
-        FnArg::Receiver(this) => return Err(Error::new(this.span(), "a method cannot be a job: mark a plain function that makes the value it needs")),
+        FnArg::Receiver(this) => {
+            return Err(Error::new(
+                this.span(),
+                "a method cannot be a job: mark a plain function that makes the value it needs",
+            ));
+        }
     };
     let name = match &*argument.pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => name.ident.clone(),
         other => return Err(Error::new(other.span(), "a parameter needs a plain name, by which it can be given")),
     };
-    owned(&argument.ty, "a parameter is read from the job's input, so it must be owned: String for &str, Vec<T> for &[T]")?;
+    owned(
+        &argument.ty,
+        "a parameter is read from the job's input, so it must be owned: String for &str, Vec<T> for &[T]",
+    )?;
     let optional = last_segment(&argument.ty).is_some_and(|segment| segment.ident == "Option");
     Ok(Parameter { name, kind: (*argument.ty).clone(), optional })
 }

@@ -18,7 +18,9 @@ pub(crate) fn client(function: &ItemFn, signature: &Signature) -> TokenStream {
     let (Output::Value(output) | Output::Result(output)) = &signature.output;
     let docs = [
         format!("Typed calls of `{title}` on a host that has this crate's module under the crate's name."),
-        format!("The request that asks for `{title}` with these arguments; change it before it is submitted as you like."),
+        format!(
+            "The request that asks for `{title}` with these arguments; change it before it is submitted as you like."
+        ),
         format!("Submits `{title}` as a job and returns its handle at once."),
         format!("Calls `{title}` and waits for its output. Nothing is kept."),
     ];

@@ -11,8 +11,13 @@ use syn::{ItemFn, parse_macro_input};
 #[proc_macro_attribute]
 pub fn async_compute(attribute: TokenStream, item: TokenStream) -> TokenStream {
     if let Some(token) = proc_macro2::TokenStream::from(attribute).into_iter().next() {
-        return syn::Error::new(token.span(), "#[async_compute] takes nothing in parentheses: what a function is given and \
-            gives is read off its signature").into_compile_error().into();
+        return syn::Error::new(
+            token.span(),
+            "#[async_compute] takes nothing in parentheses: what a function is given and \
+            gives is read off its signature",
+        )
+        .into_compile_error()
+        .into();
     }
     let function = parse_macro_input!(item as ItemFn);
     match check::check(&function) {

@@ -19,7 +19,8 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-const EXITS: &str = "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 refused, 5 host error, 124 timed out, 130 cancelled";
+const EXITS: &str =
+    "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 refused, 5 host error, 124 timed out, 130 cancelled";
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
@@ -41,7 +42,10 @@ pub(crate) enum Verb {
     /// Keep a job and print its id; a process in the background runs it
     Submit(Submit),
     /// Show where jobs stand
-    Status { #[arg(required = true, value_name = "ID")] ids: Vec<JobId> },
+    Status {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<JobId>,
+    },
     /// Wait for a job and print its result
     Result(ResultOf),
     /// Wait for jobs to finish
@@ -53,7 +57,10 @@ pub(crate) enum Verb {
     /// Cancel jobs
     Cancel(Cancel),
     /// Forget finished jobs, with their results and logs
-    Rm { #[arg(required = true, value_name = "ID")] ids: Vec<JobId> },
+    Rm {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<JobId>,
+    },
     /// Remove jobs whose time to live has run out
     Cleanup {
         /// Finished jobs of this age too, whatever their time to live: 7d, 12h
@@ -279,5 +286,8 @@ pub(crate) enum Module {
     /// Point a name at a module, in one step
     Alias { name: ModuleName, module: String },
     /// Remove a name, and the module with its last name; or a module, by its digest, with all its names
-    Rm { #[arg(required = true)] module: Vec<String> },
+    Rm {
+        #[arg(required = true)]
+        module: Vec<String>,
+    },
 }

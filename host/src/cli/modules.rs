@@ -29,7 +29,8 @@ pub(crate) async fn functions(place: &Place, out: Out, target: Option<String>) -
 async fn all_functions(local: &Local, out: Out) -> Result {
     let modules = local.list_modules().await?;
     if out.json {
-        let all = modules.iter().flat_map(|listed| listed.info.functions.iter().map(move |function| (listed, function)));
+        let all =
+            modules.iter().flat_map(|listed| listed.info.functions.iter().map(move |function| (listed, function)));
         let facts: Vec<_> = all
             .map(|(listed, function)| json!({ "module": listed.info.digest, "aliases": listed.aliases, "function": function }))
             .collect();
@@ -124,10 +125,17 @@ async fn show(local: &Local, out: Out, module: &str) -> Result {
         return out.facts(&info);
     }
     let ModuleInfo { digest, size, kind, added, .. } = &info;
-    out.line(&format!("{digest}\n  kind     {}\n  size     {}\n  added    {added}", format!("{kind:?}").to_lowercase(), units::bytes(*size)))?;
+    out.line(&format!(
+        "{digest}\n  kind     {}\n  size     {}\n  added    {added}",
+        format!("{kind:?}").to_lowercase(),
+        units::bytes(*size)
+    ))?;
     for (what, names) in [("imports", &info.imports), ("exports", &info.exports)] {
         let shown: Vec<_> = names.iter().map(|name| clean(name, 200)).collect();
-        out.line(&format!("  {what}  {}", if shown.is_empty() { "nothing".into() } else { shown.join("\n           ") }))?;
+        out.line(&format!(
+            "  {what}  {}",
+            if shown.is_empty() { "nothing".into() } else { shown.join("\n           ") }
+        ))?;
     }
     info.functions.iter().try_for_each(|function| out.line(&format!("  {}", line(function))))
 }

@@ -63,7 +63,8 @@ impl Place {
     /// Takes the place of the one background worker, unless somebody has it.
     pub(crate) fn lock(&self) -> Result<Option<File>> {
         let fault = |error| Error::fault("worker lock", error);
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(self.0.join(LOCK)).map_err(fault)?;
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(self.0.join(LOCK)).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use au_host::{
-    Clock, DirGrant, Error, GrantCeiling, IdempotencyKey, KeyHolds, Limits, Request, Retry, SandboxPolicy, SandboxRequest,
+    Clock, DirGrant, Error, GrantCeiling, IdempotencyKey, KeyHolds, Limits, Request, Retry, SandboxPolicy,
+    SandboxRequest,
 };
 
 use super::args::Settings;

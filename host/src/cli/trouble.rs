@@ -95,7 +95,10 @@ fn said(error: &Error, job: Option<JobId>) -> Said {
         Error::NotFound { what: "file", name, .. } => (format!("no file {name}"), "nothing is there".to_owned()),
         Error::NotFound { what, name, nearest } => (
             format!("no {what} {name}"),
-            nearest.as_ref().map_or_else(|| format!("no {what} of this name is known here"), |nearest| format!("did you mean {nearest}?")),
+            nearest.as_ref().map_or_else(
+                || format!("no {what} of this name is known here"),
+                |nearest| format!("did you mean {nearest}?"),
+            ),
         ),
         Error::Expired(id) => (format!("job {id} has expired"), "its time to live ran out, so it was removed".into()),
         Error::Invalid { what, why } => (format!("{what} is not valid"), why.clone()),
@@ -132,9 +135,13 @@ fn trace(error: &Error) -> &[String] {
 fn advice(error: &Error, job: Option<JobId>) -> String {
     let about = |verb: &str| job.map_or_else(|| format!("au-host {verb} ID"), |id| format!("au-host {verb} {id}"));
     match error {
-        Error::NotFound { what: "module", .. } => "`au-host module list` shows what there is; a file is given as ./name.wasm".into(),
+        Error::NotFound { what: "module", .. } => {
+            "`au-host module list` shows what there is; a file is given as ./name.wasm".into()
+        }
         Error::NotFound { what: "function", .. } => "`au-host functions TARGET` shows what it has".into(),
-        Error::NotFound { what: "job", .. } => "`au-host list` shows the jobs of this data folder; --data names another".into(),
+        Error::NotFound { what: "job", .. } => {
+            "`au-host list` shows the jobs of this data folder; --data names another".into()
+        }
         Error::NotFound { .. } => "check the name and the folder you are in".into(),
         Error::Expired(_) => "run it again, with a longer --ttl".into(),
         Error::Invalid { what: "file", .. } => "check that it can be read and written".into(),

@@ -34,7 +34,8 @@ fn without_fsync_a_power_cut_does_lose_jobs() {
     if !Path::new(EATMYDATA).exists() {
         return skip("libeatmydata1 is not there: run `cargo xtask setup` as root");
     }
-    let lost = (0..CONTROLS).any(|cut| !cut_after(Duration::from_millis(200 + u64::from(cut) * 30), Some(EATMYDATA)).is_empty());
+    let lost = (0..CONTROLS)
+        .any(|cut| !cut_after(Duration::from_millis(200 + u64::from(cut) * 30), Some(EATMYDATA)).is_empty());
     assert!(lost, "no cut lost anything: the test of power cuts cannot fail");
 }
 
@@ -70,7 +71,9 @@ fn cut_after(wait: Duration, preload: Option<&str>) -> Vec<String> {
     let cutter = std::thread::spawn(move || {
         std::thread::sleep(wait);
         // EXT4_IOC_SHUTDOWN with NOLOGFLUSH: nothing more reaches the disk, not even the journal.
-        run(Command::new("perl").args(["-e", "open(F,'<',$ARGV[0]) or die; ioctl(F,0x8004587d,pack('L',2)) or die $!"]).arg(at));
+        run(Command::new("perl")
+            .args(["-e", "open(F,'<',$ARGV[0]) or die; ioctl(F,0x8004587d,pack('L',2)) or die $!"])
+            .arg(at));
         rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     });
     let mut history = History::default();
