@@ -1,5 +1,7 @@
 //! What every store and backend must do, said once, and what the tests that cross parts share.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 #[cfg(feature = "wasm")]
 pub mod backend;
 #[cfg(feature = "wasm")]

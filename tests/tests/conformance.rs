@@ -1,5 +1,7 @@
 //! Every property of the suites, of everything that must have it, each a test by name.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::Arc;
 
 use au_host::Store;

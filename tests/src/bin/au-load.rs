@@ -3,6 +3,8 @@
 //!
 //! A job echoes its number, so that the only right result is known. Every fourth is one that runs until it is cancelled.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ async fn load(dir: PathBuf, first: u32, end: u32) -> Result<(), Error> {
     for submitter in futures::future::join_all(submitters).await {
         submitter.map_err(|error| Error::fault("load", error))?;
     }
-    local.host().shutdown(Duration::from_secs(10)).await
+    local.host().shutdown(Duration::from_secs(1)).await
 }
 
 async fn one(local: &Local, number: u32) -> Result<(), Error> {

@@ -45,7 +45,7 @@ fn storm(random: &mut rand::rngs::SmallRng) -> (u32, usize) {
             std::thread::sleep(wait);
             rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
         });
-        listen(&mut child, &mut history);
+        listen(&mut child, |line| history.note(line));
         killer.join().unwrap();
         child.wait().unwrap();
     }

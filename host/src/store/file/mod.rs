@@ -201,7 +201,12 @@ impl Store for FileStore {
         let removed = self.writer.write(move |connection: &Connection| remove::remove(connection, &ids)).await?;
         if !removed.files.is_empty() {
             let payloads = Arc::clone(&self.payloads);
-            self.readers.blocking(move || Ok(payloads.delete(&removed.files))).await?;
+            self.readers
+                .blocking(move || {
+                    payloads.delete(&removed.files);
+                    Ok(())
+                })
+                .await?;
         }
         Ok(removed.count)
     }
@@ -235,7 +240,12 @@ impl Store for FileStore {
 
     async fn leave(&self, worker: WorkerId) -> Result<()> {
         let workers = Arc::clone(&self.workers);
-        self.readers.blocking(move || Ok(workers.leave(worker))).await
+        self.readers
+            .blocking(move || {
+                workers.leave(worker);
+                Ok(())
+            })
+            .await
     }
 
     fn changes(&self) -> BoxStream<'static, Change> {

@@ -3,6 +3,7 @@
 //! A name is never used again, so whoever was found dead stays dead, and whoever has no file is dead or never was.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,8 @@ impl Workers {
     /// Makes this worker known. A second time changes nothing.
     pub(super) fn enter(&self, worker: WorkerId) -> io::Result<()> {
         let mut held = self.held();
-        if !held.contains_key(&worker) {
-            held.insert(worker, self.lock_new(worker)?);
+        if let Entry::Vacant(slot) = held.entry(worker) {
+            slot.insert(self.lock_new(worker)?);
         }
         Ok(())
     }
