@@ -75,11 +75,7 @@ pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payl
             Ok(Payload::new(MESSAGE_PACK, bytes))
         }
         #[cfg(feature = "cbor")]
-        Codec::Cbor => {
-            let mut bytes = Vec::new();
-            ciborium::into_writer(value, &mut bytes).map_err(unwritten)?;
-            Ok(Payload::new(CBOR, bytes))
-        }
+        Codec::Cbor => Ok(Payload::new(CBOR, cbor4ii::serde::to_vec(Vec::new(), value).map_err(unwritten)?)),
         #[cfg(feature = "json")]
         _ => Ok(Payload::new(JSON, serde_json::to_vec(value).map_err(unwritten)?)),
         #[cfg(not(feature = "json"))]

@@ -56,11 +56,18 @@ impl Input<'_> {
                 json.end().map_err(invalid)?;
             }
             #[cfg(feature = "msgpack")]
-            Codec::MessagePack => arguments.fill(&mut rmp_serde::Deserializer::from_read_ref(self.bytes))?,
+            Codec::MessagePack => {
+                let mut message = rmp_serde::Deserializer::new(self.bytes);
+                arguments.fill(&mut message)?;
+                ended(message.into_inner())?;
+            }
             #[cfg(feature = "cbor")]
             Codec::Cbor => {
-                let value: ciborium::Value = ciborium::from_reader(self.bytes).map_err(invalid)?;
-                arguments.fill(value)?;
+                use cbor4ii::core::dec::Read;
+                let reader = cbor4ii::core::utils::SliceReader::new(self.bytes);
+                let mut cbor = cbor4ii::serde::Deserializer::new(reader);
+                arguments.fill(&mut cbor)?;
+                ended(cbor.into_inner().fill(1).map_err(invalid)?.as_ref())?;
             }
             Codec::Text => {
                 let text = std::str::from_utf8(self.bytes).map_err(invalid)?;
@@ -70,6 +77,12 @@ impl Input<'_> {
         }
         arguments.complete()
     }
+}
+
+/// There is one value, and nothing after it.
+#[cfg(any(feature = "msgpack", feature = "cbor"))]
+fn ended(rest: &[u8]) -> Result<(), Failure> {
+    if rest.is_empty() { Ok(()) } else { Err(invalid("there is more after the arguments")) }
 }
 
 fn invalid(error: impl fmt::Display) -> Failure {

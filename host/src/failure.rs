@@ -88,7 +88,7 @@ impl fmt::Display for FailureKind {
 pub struct Failure {
     /// What sort of failure.
     pub kind: FailureKind,
-    /// What a person should read; at most [`MESSAGE_LIMIT`] bytes.
+    /// What a person should read; at most 16 KiB.
     pub message: String,
     /// The limit that was hit, if one was: its name and value, as in `memory` and 67108864.
     #[serde(default, skip_serializing_if = "Option::is_none")]

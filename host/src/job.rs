@@ -99,7 +99,7 @@ pub struct State {
 pub struct CancelRequest {
     /// When.
     pub at: Timestamp,
-    /// Why; at most [`REASON_LIMIT`] bytes.
+    /// Why; at most 1 KiB.
     pub reason: String,
 }
 

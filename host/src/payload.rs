@@ -31,7 +31,7 @@ impl Payload {
     /// Bytes of this media type.
     ///
     /// # Errors
-    /// `Invalid` when the media type is empty, longer than [`CONTENT_TYPE_LIMIT`], or not plain printable ASCII.
+    /// `Invalid` when the media type is empty, longer than 255 bytes, or not plain printable ASCII.
     pub fn new(content_type: &str, bytes: impl Into<Bytes>) -> Result<Self> {
         let printable = content_type.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if content_type.is_empty() || content_type.len() > CONTENT_TYPE_LIMIT || !printable {
