@@ -27,6 +27,9 @@ pub(crate) struct Common {
     /// The folder with jobs and modules; else the platform's data folder
     #[arg(long, global = true, env = "AU_DATA", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+    /// The file with this host's settings; else au-host.toml in the data folder, if it is there
+    #[arg(long, global = true, env = "AU_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
     /// Print facts as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

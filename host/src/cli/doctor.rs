@@ -32,6 +32,7 @@ pub(crate) async fn doctor(place: &Place, out: Out) -> Result {
     let mut findings = vec![
         well("version", concat!("au-host ", env!("CARGO_PKG_VERSION"), ", wasmtime 48")),
         well("data folder", place.path().display().to_string()),
+        well("settings", place.settings()),
         compiler(),
         pages(),
     ];

@@ -2,6 +2,7 @@
 
 mod args;
 mod call;
+mod config;
 mod doctor;
 mod jobs;
 mod modules;

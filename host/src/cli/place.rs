@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use au_host::backend::wasm::WasmConfig;
 use au_host::{Error, JobId, Local, LocalConfig, Takes};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
-use super::settings;
+use super::config::{Config, NAME};
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -19,35 +20,56 @@ const LOCK: &str = "worker.lock";
 /// Between two looks at whether somebody works on what is waited for.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A data folder.
+/// A data folder, and what its operator decided.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(PathBuf);
+pub(crate) struct Place {
+    dir: PathBuf,
+    config: Config,
+    /// The file that was named for it, if one was: a background worker is to read the same.
+    named: Option<PathBuf>,
+}
 
 impl Place {
     /// The folder that was named, else the platform's.
     pub(crate) fn find(common: &Common) -> Result<Self> {
-        if let Some(dir) = &common.data {
-            return Ok(Self(std::path::absolute(dir).map_err(|error| Error::fault("data folder", error))?));
-        }
-        let base = etcetera::choose_base_strategy().map_err(|error| Error::fault("home folder", error))?;
-        Ok(Self(base.data_dir().join("au-host")))
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Error::fault("data folder", error));
+        let dir = match &common.data {
+            Some(dir) => absolute(dir)?,
+            None => {
+                let base = etcetera::choose_base_strategy().map_err(|error| Error::fault("home folder", error))?;
+                base.data_dir().join("au-host")
+            }
+        };
+        let named = common.config.as_ref().map(absolute).transpose()?;
+        let config = Config::find(named.as_deref(), &dir)?;
+        Ok(Self { dir, config, named })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.dir
+    }
+
+    /// Where its settings come from.
+    pub(crate) fn settings(&self) -> String {
+        let file = self.named.clone().unwrap_or_else(|| self.dir.join(NAME));
+        if file.is_file() {
+            file.display().to_string()
+        } else {
+            format!("built in; {} would change them", file.display())
+        }
     }
 
     /// Opens it to run these jobs.
     pub(crate) async fn open(&self, takes: Takes, slots: Option<usize>) -> Result<Local> {
-        let mut config = config(takes);
+        let mut config = self.local(takes);
         if takes == Takes::Everything {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            let slots = slots.unwrap_or(cores);
+            let slots = slots.or(self.config.slots.map(|slots| slots.0.into())).unwrap_or(cores);
             config.slots = Some(slots);
             config.wasm.attempts = slots;
             config.wasm.threads = cores.min(slots);
         }
-        Ok(Local::open(&self.0, config).await?)
+        Ok(Local::open(&self.dir, config).await?)
     }
 
     /// Opens it to ask and to steer.
@@ -57,14 +79,26 @@ impl Place {
 
     /// Opens its modules, and keeps jobs nowhere.
     pub(crate) async fn ephemeral(&self) -> Result<Local> {
-        Ok(Local::ephemeral(&self.0, config(Takes::Own)).await?)
+        Ok(Local::ephemeral(&self.dir, self.local(Takes::Own)).await?)
+    }
+
+    fn local(&self, takes: Takes) -> LocalConfig {
+        LocalConfig {
+            policy: self.config.policy(),
+            takes,
+            slots: Some(1),
+            default_ttl: self.config.ttl(),
+            durability: self.config.durability(),
+            wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::small() },
+            ..LocalConfig::default()
+        }
     }
 
     /// Takes the place of the one background worker, unless somebody has it.
     pub(crate) fn lock(&self) -> Result<Option<File>> {
         let fault = |error| Error::fault("worker lock", error);
         let file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(self.0.join(LOCK)).map_err(fault)?;
+            OpenOptions::new().create(true).truncate(false).write(true).open(self.dir.join(LOCK)).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -88,7 +122,10 @@ impl Place {
         let fault = |error| Error::fault("background worker", error);
         let program = std::env::current_exe().map_err(fault)?;
         let mut command = Command::new(program);
-        command.args(["work", "--until-idle", "--data"]).arg(&self.0);
+        command.args(["work", "--until-idle", "--data"]).arg(&self.dir);
+        if let Some(config) = &self.named {
+            command.arg("--config").arg(config);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log().map_err(fault)?);
         command.current_dir("/");
         #[cfg(unix)]
@@ -98,7 +135,7 @@ impl Place {
     }
 
     fn log(&self) -> std::io::Result<File> {
-        let path = self.0.join(LOG);
+        let path = self.dir.join(LOG);
         let long = fs::metadata(&path).is_ok_and(|found| found.len() > LOG_LIMIT);
         if long {
             fs::rename(&path, path.with_extension("log.1"))?;
@@ -120,15 +157,5 @@ impl Place {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-    }
-}
-
-fn config(takes: Takes) -> LocalConfig {
-    LocalConfig {
-        policy: settings::policy(),
-        takes,
-        slots: Some(1),
-        wasm: au_host::backend::wasm::WasmConfig::small(),
-        ..LocalConfig::default()
     }
 }

@@ -1,26 +1,10 @@
 //! How a job is run and kept, as options say it.
 
-use std::time::Duration;
-
-use au_host::{
-    Clock, DirGrant, Error, GrantCeiling, IdempotencyKey, KeyHolds, Limits, Request, Retry, SandboxPolicy,
-    SandboxRequest,
-};
+use au_host::{Clock, DirGrant, Error, IdempotencyKey, KeyHolds, Request, Retry, SandboxRequest};
 
 use super::args::Settings;
 use super::trouble::Result;
 use super::units::{Binding, Size};
-
-/// What a job may ask for here: the caller owns the machine.
-pub(crate) fn policy() -> SandboxPolicy {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-    const HOUR: Duration = Duration::from_secs(60 * 60);
-    SandboxPolicy {
-        default: Limits { timeout: HOUR, ..Limits::default() },
-        ceiling: Limits { timeout: YEAR, memory: 4 << 30, output: 1 << 30, ..Limits::ceiling() },
-        grants: GrantCeiling::Anything,
-    }
-}
 
 impl Settings {
     /// Writes what was asked for into the request.

@@ -144,6 +144,7 @@ fn advice(error: &Error, job: Option<JobId>) -> String {
         }
         Error::NotFound { .. } => "check the name and the folder you are in".into(),
         Error::Expired(_) => "run it again, with a longer --ttl".into(),
+        Error::Invalid { what: "configuration", .. } => "mend it, or name another with --config".into(),
         Error::Invalid { what: "file", .. } => "check that it can be read and written".into(),
         Error::Invalid { .. } => "`au-host functions TARGET` shows what is expected; `--help` what there is".into(),
         Error::Refused { .. } => "ask for less, or for something else".into(),
