@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::sh::{self, cargo, command, root};
+use crate::sh::{self, cargo, command, root, target};
 use crate::{Result, demo, test};
 
 /// Pinned: another version may mind other things.
@@ -24,11 +24,11 @@ fn formatted() -> Result {
 
 fn lint() -> Result {
     for features in ["", "--no-default-features", "--all-features"] {
-        // In a folder of its own: features that change back and forth would have everything built anew each time.
         let words = format!("clippy --locked --workspace --all-targets {features} -- -D warnings");
         sh::run(&mut cargo(&words))?;
     }
-    Ok(())
+    let words = "clippy --locked --workspace --all-targets --manifest-path examples-wasm/Cargo.toml --target-dir";
+    sh::run(cargo(words).arg(target().join("examples")).args(["--", "-D", "warnings"]))
 }
 
 fn documented() -> Result {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::sh::{self, au_host, cargo, command, shown, target};
-use crate::{Result, guests, inputs, setup};
+use crate::{Result, guests, inputs, new, setup};
 
 /// 100!, as anybody can look it up.
 const FACTORIAL: &str = "93326215443944152681699238856266700490715968264381621468592963895217599993229915608941463976156518286253697920827223758251185210916864000000000000000000000000";
@@ -24,6 +24,7 @@ pub(crate) fn demo() -> Result {
     demo.files()?;
     demo.outlives_its_worker()?;
     demo.violations()?;
+    demo.function_of_ones_own()?;
     println!("\ndemo: all of it is as it should be. Try it yourself: target/debug/au-host --help");
     Ok(())
 }
@@ -136,6 +137,19 @@ impl Demo {
             }
         }
         Err(format!("job {id} was not {status} within 30 s"))
+    }
+
+    /// What `cargo xtask new` makes compiles, and runs.
+    fn function_of_ones_own(&self) -> Result {
+        let dir = target().join("demo/hello");
+        if dir.exists() {
+            fs::remove_dir_all(&dir).map_err(|error| error.to_string())?;
+        }
+        println!("\n$ cargo xtask new target/demo/hello");
+        new::new(&[dir.display().to_string()])?;
+        sh::run(guests::clean(cargo("build --release --quiet").current_dir(&dir)))?;
+        let wasm = dir.join("target/wasm32-unknown-unknown/release/hello.wasm");
+        self.expect(&format!("run {} greet Ada", wasm.display()), "\"Hello, Ada!\"").map(|_| ())
     }
 
     fn violations(&self) -> Result {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::Result;
 use crate::sh::{self, cargo, command, root, target};
@@ -50,11 +51,15 @@ fn build(packages: &str) -> Result {
     let mut build = cargo("build --release --locked --quiet");
     build.args(packages.split(' ')).current_dir(root().join("examples-wasm"));
     build.arg("--target-dir").arg(target().join("guests-build"));
-    // Settings for the host are not for guests.
+    sh::run(clean(&mut build).env("CARGO_ENCODED_RUSTFLAGS", remapped()))
+}
+
+/// Without the settings for the host: they are not for guests.
+pub(crate) fn clean(build: &mut Command) -> &mut Command {
     for variable in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "RUSTC", "RUSTUP_TOOLCHAIN"] {
         build.env_remove(variable);
     }
-    sh::run(build.env("CARGO_ENCODED_RUSTFLAGS", remapped()))
+    build
 }
 
 /// Panics name the place in the source; whose machine it was compiled on is nobody's business.

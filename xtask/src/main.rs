@@ -6,6 +6,7 @@ mod ci;
 mod demo;
 mod guests;
 mod inputs;
+mod new;
 mod setup;
 mod sh;
 mod test;
@@ -20,9 +21,10 @@ struct Verb {
     run: fn(&[String]) -> Result,
 }
 
-const VERBS: [Verb; 7] = [
+const VERBS: [Verb; 8] = [
     Verb { name: "setup", about: "see that everything is there, and get what is missing", run: |_| setup::setup() },
     Verb { name: "guests", about: "compile the examples to target/guests", run: |_| guests::guests() },
+    Verb { name: "new", about: "make a crate for functions of your own in the folder that is given", run: new::new },
     Verb { name: "demo", about: "set up, build, and run the main job on real input", run: |_| demo::demo() },
     Verb {
         name: "test",

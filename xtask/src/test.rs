@@ -2,12 +2,20 @@
 
 use std::process::Command;
 
-use crate::sh::{self, au_host, cargo};
+use crate::sh::{self, au_host, cargo, target};
 use crate::{Result, guests, setup};
 
 pub(crate) fn test(words: &[String]) -> Result {
     ready()?;
-    sh::run(with_parts(cargo("test --locked --workspace").args(words)))
+    sh::run(with_parts(cargo("test --locked --workspace").args(words)))?;
+    if words.is_empty() { examples() } else { Ok(()) }
+}
+
+/// The examples are plain functions: their tests run on this machine, without a sandbox.
+fn examples() -> Result {
+    // From the root, where cargo does not read the settings that compile them for the sandbox.
+    let mut test = cargo("test --locked --workspace --manifest-path examples-wasm/Cargo.toml --target-dir");
+    sh::run(test.arg(target().join("examples")))
 }
 
 /// Everything that tests use, built.
