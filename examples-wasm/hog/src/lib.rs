@@ -8,7 +8,7 @@ pub fn hog(mebibytes: Option<u64>) -> u64 {
     let mut held: Vec<Vec<u8>> = Vec::new();
     while (held.len() as u64) < mebibytes.unwrap_or(u64::MAX) {
         held.push(std::hint::black_box(vec![1; 1 << 20]));
-        if held.len() % 16 == 0 {
+        if held.len().is_multiple_of(16) {
             info!("{} MiB held", held.len());
         }
     }
