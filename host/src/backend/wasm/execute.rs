@@ -15,7 +15,7 @@ use super::log::Log;
 use super::pool::{Needs, Place, Pools};
 use super::prepared::Prepared;
 use super::run::{self, Seat};
-use super::stop::{Ended, Running, Task, Turns, Waiting, Watch, Why, slice_of};
+use super::stop::{Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
 use crate::attempt::{Attempt, Report, Usage};
 use crate::backend::{Backend, Context};
@@ -114,13 +114,13 @@ impl WasmBackend {
         }
         let ticker = self.pools.ticker();
         let deadline = started.checked_add(watch.timeout);
-        let (task, mut done) = Task::new(running, watch, prepared.beat.clone(), ticker.clone());
-        let expires: Arc<dyn Expires> = task.clone();
+        let (run, mut done) = LongRun::new(running, watch, prepared.beat.clone(), ticker.clone());
+        let expires: Arc<dyn Expires> = run.clone();
         let expires: Weak<dyn Expires> = Arc::downgrade(&expires);
         // A deadline that no clock can show is none.
         let _deadline = deadline.map(|at| ticker.at(at, expires));
-        let waiting = Waiting(task.clone());
-        self.compute.handle()?.spawn(Turns(task));
+        let waiting = Waiting(run.clone());
+        self.compute.handle()?.spawn(Turns(run));
         let ended = tokio::select! {
             biased;
             ended = &mut done => ended,
