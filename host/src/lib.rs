@@ -8,7 +8,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<()> {
-//!     // A host with everything it needs in one folder. `au-host modules add` puts modules there, or `Local::add_module`.
+//!     // A host with everything it needs in one folder. `au-host module add` puts modules there, or `Local::add_module`.
 //!     let local = Local::open(Path::new("data"), LocalConfig::default()).await?;
 //!     let request = Request::new("factorial".parse()?, "factorial", Payload::json(&[20])?);
 //!

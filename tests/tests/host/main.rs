@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "wasm")]
+mod crowded;
 mod due;
 mod giving_back;
 mod hearing;
