@@ -124,6 +124,6 @@ impl Builder {
         let worker = WorkerId::new(self.settings.clock.now());
         let inner = Arc::new(Inner::new(self.store, self.modules, self.backend, self.settings, worker));
         duties::begin(&inner).await?;
-        Ok(Host(inner))
+        Ok(Host::of(inner))
     }
 }

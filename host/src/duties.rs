@@ -46,10 +46,10 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
     let duties = Duties { stop, heart: std::sync::Mutex::new(Some(heart)) };
     // Nobody else has the host yet.
     drop(inner.duties.set(duties));
-    tokio::spawn(scheduler::schedule(Arc::downgrade(inner), Arc::clone(&inner.wake)));
+    inner.runtime.spawn(scheduler::schedule(Arc::downgrade(inner), Arc::clone(&inner.wake)));
     if inner.takes() == Takes::Everything {
         inner.listen();
-        tokio::spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
+        inner.runtime.spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
     }
     Ok(())
 }
@@ -72,10 +72,10 @@ impl Inner {
         self.store.leave(self.worker).await
     }
 
-    /// Hears of changes by others from now on.
+    /// Hears of changes by others from now on. Whoever waits calls it before looking, so that no change slips between.
     pub(crate) fn listen(self: &Arc<Self>) {
         if !self.listening.swap(true, Ordering::AcqRel) {
-            tokio::spawn(listen(Arc::downgrade(self), self.store.changes()));
+            self.runtime.spawn(listen(Arc::downgrade(self), self.store.changes()));
         }
     }
 
@@ -86,8 +86,7 @@ impl Inner {
             Change::Unknown => self.hub.look_all(|id| self.running.holds(id)),
         }
         if self.takes() == Takes::Everything {
-            self.quiet.send_replace(false);
-            self.woken();
+            self.stir();
         }
         self.look_for_cancels(change).await;
     }
@@ -127,7 +126,7 @@ impl Heart {
             worker: inner.worker,
             lease: inner.settings.lease,
             stop,
-            runtime: tokio::runtime::Handle::current(),
+            runtime: inner.runtime.clone(),
         }
     }
 

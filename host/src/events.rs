@@ -27,7 +27,7 @@ pub enum Event {
 }
 
 pub(crate) fn events(host: Host, id: JobId) -> BoxStream<'static, Result<Event>> {
-    let news = host.0.hub.subscribe(id);
+    let news = host.inner.hub.subscribe(id);
     let listener =
         Listener { host, id, news, seen: Seen::default(), ready: VecDeque::new(), looked: false, over: false };
     stream::unfold(listener, |mut listener| async move { Some((listener.next().await?, listener)) }).boxed()
@@ -70,13 +70,13 @@ impl Listener {
     }
 
     async fn look(&mut self) -> Result<()> {
-        let inner = &self.host.0;
-        // The state first: when it is the last, so are the lines read after it.
-        let job = inner.store.peek(self.id, inner.now()).await?;
-        let lines = inner.store.read_log(self.id, self.seen.lines, LINES).await?;
+        let inner = &self.host.inner;
         if !inner.running.holds(self.id) {
             inner.listen();
         }
+        // The state first: when it is the last, so are the lines read after it.
+        let job = inner.store.peek(self.id, inner.now()).await?;
+        let lines = inner.store.read_log(self.id, self.seen.lines, LINES).await?;
         self.seen.lines += lines.len() as u64;
         // As long as there are more lines, the next look is due at once.
         self.looked = lines.len() < LINES;

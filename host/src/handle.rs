@@ -12,7 +12,7 @@ use crate::events::{self, Event};
 use crate::host::Host;
 use crate::hub::News;
 use crate::id::JobId;
-use crate::job::{Job, Phase, State, Status, Summary};
+use crate::job::{Job, Phase, Status, Summary};
 use crate::output::Output;
 use crate::payload::Payload;
 
@@ -62,7 +62,7 @@ impl<T> Handle<T> {
     /// # Errors
     /// As for [`status`](Handle::status).
     pub async fn metadata(&self) -> Result<Summary> {
-        self.host.0.store.peek(self.id, self.host.0.now()).await
+        self.host.inner.store.peek(self.id, self.host.inner.now()).await
     }
 
     /// The latest progress of the attempt that runs, or of the last one.
@@ -79,7 +79,7 @@ impl<T> Handle<T> {
     /// As for [`status`](Handle::status).
     pub async fn logs(&self, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
         self.metadata().await?;
-        self.host.0.store.read_log(self.id, from, limit).await
+        self.host.inner.store.read_log(self.id, from, limit).await
     }
 
     /// Everything that happens to the job, from now on, with what its log holds already. Ends after the state that is its last.
@@ -95,9 +95,9 @@ impl<T> Handle<T> {
     /// # Errors
     /// `Finished` when it has; `NotFound`, `Expired`, or what the store says.
     pub async fn cancel(&self, reason: &str) -> Result<()> {
-        let host = &self.host.0;
+        let host = &self.host.inner;
         loop {
-            let Job { state, .. } = host.store.get(self.id, host.now()).await?;
+            let Job { spec, state } = host.store.get(self.id, host.now()).await?;
             let Ok(next) = state.cancel(reason, host.now()) else { return Err(Error::Finished(self.id)) };
             if next.version != state.version {
                 match host.store.advance(self.id, &next).await {
@@ -107,19 +107,14 @@ impl<T> Handle<T> {
                     Err(error) => return Err(error),
                 }
             }
-            self.signal(&next);
+            match (state.phase, next.phase) {
+                (Phase::Pending { run_at }, _) => host.forgo(&spec, run_at),
+                (_, Phase::Running { worker, .. }) if worker == host.worker => host.running.cancel(self.id),
+                _ => {}
+            }
+            host.hub.look(self.id);
             return Ok(());
         }
-    }
-
-    /// Tells the worker, if it is this host, and whoever waits.
-    fn signal(&self, state: &State) {
-        let host = &self.host.0;
-        match state.phase {
-            Phase::Running { worker, .. } if worker == host.worker => host.running.cancel(self.id),
-            _ => {}
-        }
-        host.hub.look(self.id);
     }
 
     /// Waits until the job has finished, and says how. No `timeout`: for ever.
@@ -142,16 +137,16 @@ impl<T> Handle<T> {
 
     /// The job, once it has finished. Subscribes before it looks, so that no end slips in between.
     async fn finished(&self) -> Result<Job> {
-        let host = &self.host.0;
+        let host = &self.host.inner;
         let mut news = host.hub.subscribe(self.id);
         let mut own = host.running.holds(self.id);
         loop {
             if !own {
+                host.listen();
                 let job = host.store.peek(self.id, host.now()).await?;
                 if job.status.is_finished() {
                     return host.store.get(self.id, host.now()).await;
                 }
-                host.listen();
             }
             match news.next().await {
                 News::Finished(job) => return Ok(Job::clone(&job)),

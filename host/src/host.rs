@@ -1,10 +1,10 @@
 //! The host: the front door, and the only thing that knows both stores and backends.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{JobId, WorkerId};
-use crate::job::{Job, Owner, Spec, State, Summary};
+use crate::job::{Spec, Summary};
 use crate::modules::Modules;
 use crate::payload::Payload;
 use crate::queue::Queue;
@@ -31,11 +31,25 @@ const SWEEP_BATCH: usize = 256;
 /// Ended attempts whose outcome is still being written. More hold their slots.
 const FINISHING: usize = 1024;
 
-/// Runs functions as jobs. Cloning is cheap; the last clone that goes takes the host down, once what it runs has ended.
+/// Runs functions as jobs. Cloning is cheap. When the last clone has gone, and the last [`Handle`], the host starts nothing
+/// more, and leaves once what it runs has ended; [`shutdown`](Host::shutdown) does not take longer than it is told.
 ///
 /// See the [crate's documentation](crate) for an example.
 #[derive(Clone, Debug)]
-pub struct Host(pub(crate) Arc<Inner>);
+pub struct Host {
+    pub(crate) inner: Arc<Inner>,
+    _door: Arc<Door>,
+}
+
+/// Closes the host when the last clone of it goes. What the host runs has the rest, but not this.
+#[derive(Debug)]
+struct Door(Arc<Inner>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -44,10 +58,12 @@ pub(crate) struct Inner {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) settings: Settings,
     pub(crate) worker: WorkerId,
+    /// Where the host does its work, whoever calls from wherever.
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) hub: Hub,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) finishing: Arc<Semaphore>,
-    pub(crate) running: Running,
+    pub(crate) running: Arc<Running>,
     /// Jobs of a host that runs its own only, which wait for a slot or their time.
     pub(crate) own: Mutex<Queue>,
     /// Wakes the scheduler. It holds this, not the host, while it sleeps.
@@ -56,21 +72,32 @@ pub(crate) struct Inner {
     pub(crate) backlog: AtomicBool,
     /// Whether the scheduler found nothing to do, now or later.
     pub(crate) quiet: watch::Sender<bool>,
+    /// How often something came that a look begun before has not seen.
+    pub(crate) stirred: AtomicU64,
     pub(crate) closing: CancellationToken,
     pub(crate) duties: OnceLock<Duties>,
     pub(crate) listening: AtomicBool,
 }
 
 impl Host {
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        let door = Arc::new(Door(Arc::clone(&inner)));
+        Self { inner, _door: door }
+    }
+
     /// A host that keeps jobs in `store`, knows `modules`, and runs attempts on `backend`.
     pub fn builder(store: Arc<dyn Store>, modules: Arc<dyn Modules>, backend: Arc<dyn Backend>) -> Builder {
         Builder::new(store, modules, backend)
     }
 
-    /// Calls a function and waits for its output. Keeps nothing: a call does not survive the caller.
+    /// Calls a function and waits for its output. Keeps nothing: a call does not survive the caller, and dropping it stops it.
+    ///
+    /// The function may begin on the thread that polls this, for some milliseconds at most, before it moves to threads of its
+    /// own: to a short call that saves most of its time.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid` or `Refused` before anything runs; `Failed` with the reason when the function gave no output.
+    /// `NotFound`, `Invalid`, `Refused` or `ShuttingDown` before anything runs; `Failed` with the reason when the function gave
+    /// no output.
     pub async fn call(&self, request: Request) -> Result<Payload> {
         let report = self.call_in(request, &Context::default()).await?;
         report.outcome.map_err(Error::Failed)
@@ -81,8 +108,9 @@ impl Host {
     /// # Errors
     /// As for [`call`](Host::call), but a failure of the function is in the report.
     pub async fn call_in(&self, request: Request, context: &Context) -> Result<Report> {
-        let spec = self.0.admit(request).await?;
-        self.0.backend.execute(attempt(spec, 1), context).await
+        self.open()?;
+        let spec = self.inner.admit(request).await?;
+        self.inner.backend.execute(attempt(spec, 1), context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -92,23 +120,32 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
-        let spec = self.0.admit(request).await?;
+        let spec = self.inner.admit(request).await?;
         self.keep(spec).await
     }
 
     /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
-    /// after all, those that were are cancelled.
+    /// after all, those that were are cancelled. That takes a caller who stays: dropped half-way, what was kept runs.
     ///
     /// # Errors
-    /// As for [`submit`](Host::submit).
+    /// As for [`submit`](Host::submit). `Invalid` for a request with an idempotency key, which names one job.
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
+        if request.key.is_some() {
+            return Err(Error::invalid("idempotency key", "it names one job, and a map is many"));
+        }
         let mut specs = Vec::new();
         for input in inputs {
-            specs.push(self.0.admit(Request { input, ..request.clone() }).await?);
+            specs.push(self.inner.admit(Request { input, ..request.clone() }).await?);
         }
         let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
-        let keep = |spec| self.keep(spec);
-        let handles = stream::iter(specs).map(keep).buffered(MAP_AT_ONCE).try_collect().await;
+        let failed = AtomicBool::new(false);
+        let keep = async |spec| match failed.load(Ordering::Relaxed) {
+            true => Err(Error::ShuttingDown),
+            false => self.keep(spec).await.inspect_err(|_| failed.store(true, Ordering::Relaxed)),
+        };
+        // All that were begun come to an end first, or there would be nothing to cancel yet.
+        let kept: Vec<_> = stream::iter(specs).map(keep).buffered(MAP_AT_ONCE).collect().await;
+        let handles: Result<Vec<_>> = kept.into_iter().collect();
         if handles.is_err() {
             for id in ids {
                 if let Err(error) = self.handle(id).cancel("the map it belongs to could not be kept whole").await {
@@ -131,7 +168,7 @@ impl Host {
     /// # Errors
     /// What the store says.
     pub async fn list(&self, filter: Filter, before: Option<JobId>, limit: usize) -> Result<Vec<Summary>> {
-        self.0.store.scan(&Query::List { filter, before, limit, now: self.0.now() }).await
+        self.inner.store.scan(&Query::List { filter, before, limit, now: self.inner.now() }).await
     }
 
     /// Forgets finished jobs, with their outputs and logs, and says how many there were.
@@ -140,7 +177,7 @@ impl Host {
     /// `NotFound` for one that is not there, `Refused` for one that has not finished: nothing was removed.
     pub async fn remove(&self, ids: &[JobId]) -> Result<u64> {
         for id in ids {
-            match self.0.store.peek(*id, self.0.now()).await {
+            match self.inner.store.peek(*id, self.inner.now()).await {
                 Ok(job) if !job.status.is_finished() => {
                     return Err(Error::refused(format!("job {id} is {}; cancel it first", job.status)));
                 }
@@ -148,7 +185,7 @@ impl Host {
                 Err(error) => return Err(error),
             }
         }
-        self.0.store.remove(ids).await
+        self.inner.store.remove(ids).await
     }
 
     /// Removes what has expired now, and says how many there were. A host that takes everything does so by itself, too.
@@ -156,7 +193,7 @@ impl Host {
     /// # Errors
     /// What the store says.
     pub async fn cleanup(&self) -> Result<u64> {
-        self.0.sweep().await
+        self.inner.sweep().await
     }
 
     /// Whether jobs can be kept: `Err` says why not.
@@ -164,17 +201,26 @@ impl Host {
     /// # Errors
     /// What the store says, or `ShuttingDown`.
     pub async fn ready(&self) -> Result<()> {
-        if self.0.closing.is_cancelled() {
-            return Err(Error::ShuttingDown);
-        }
-        self.0.store.ready().await
+        self.open()?;
+        self.inner.store.ready().await
     }
 
-    /// Waits until nothing runs here and nothing is left to run, now or later.
+    /// Waits until nothing runs here and nothing is left to run, now or later; or until the host has shut down.
     pub async fn idle(&self) {
-        let mut quiet = self.0.quiet.subscribe();
+        let closed = async {
+            self.inner.closing.cancelled().await;
+            self.inner.running.drained().await;
+        };
+        tokio::select! {
+            () = self.quiet() => {}
+            () = closed => {}
+        }
+    }
+
+    async fn quiet(&self) {
+        let mut quiet = self.inner.quiet.subscribe();
         loop {
-            if *quiet.borrow_and_update() && self.0.running.is_empty() {
+            if *quiet.borrow_and_update() && self.inner.running.is_empty() {
                 return;
             }
             // The sender is in `self`.
@@ -190,53 +236,36 @@ impl Host {
     /// # Errors
     /// What the store says when the host leaves it.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
-        self.0.closing.cancel();
-        self.0.wake.notify_one();
-        if tokio::time::timeout(grace, self.0.running.drained()).await.is_err() {
-            self.0.running.release_all();
-            self.0.running.drained().await;
+        self.inner.close();
+        if tokio::time::timeout(grace, self.inner.running.drained()).await.is_err() {
+            self.inner.running.release_all();
+            self.inner.running.drained().await;
         }
-        self.0.end().await
+        self.inner.end().await
     }
 
     /// The name this host runs jobs under.
     #[must_use]
     pub fn worker(&self) -> WorkerId {
-        self.0.worker
+        self.inner.worker
     }
 
     /// Where it keeps jobs.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.0.store
+        &self.inner.store
     }
 
-    /// Inserts a job: started, when there is a slot for it right now, which saves a write.
+    fn open(&self) -> Result<()> {
+        if self.inner.closing.is_cancelled() { Err(Error::ShuttingDown) } else { Ok(()) }
+    }
+
     async fn keep(&self, spec: Spec) -> Result<Handle> {
-        if self.0.closing.is_cancelled() {
-            return Err(Error::ShuttingDown);
-        }
-        let id = spec.id;
-        let kept = match self.0.reserve(&spec) {
-            Some(slot) => {
-                let state = State::new(&spec);
-                let started = state.start(&spec, self.0.worker, Owner::Alive, spec.created).unwrap_or(state);
-                let job = Job { spec, state: started };
-                // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-                let inner = Arc::clone(&self.0);
-                let kept = tokio::spawn(async move { inner.insert_started(job, slot).await });
-                kept.await.map_err(|error| Error::fault("host", error))??
-            }
-            None => {
-                let job = Job::new(spec);
-                let kept = self.0.store.insert(&job).await?;
-                if kept == Inserted::New {
-                    self.0.enqueue(&job.spec, job.spec.options.run_at);
-                }
-                kept
-            }
-        };
-        match kept {
+        self.open()?;
+        let (id, inner) = (spec.id, Arc::clone(&self.inner));
+        // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
+        let kept = self.inner.runtime.spawn(inner.insert(spec)).await;
+        match kept.map_err(|error| Error::fault("host", error))?? {
             Inserted::New => Ok(self.handle(id)),
             Inserted::Existing(id) => Ok(self.handle(id)),
         }
@@ -261,11 +290,13 @@ impl Inner {
             slots: Arc::new(Semaphore::new(settings.slots)),
             finishing: Arc::new(Semaphore::new(FINISHING)),
             settings,
-            running: Running::default(),
+            runtime: tokio::runtime::Handle::current(),
+            running: Arc::default(),
             own: Mutex::default(),
             wake: Arc::default(),
             backlog: AtomicBool::new(false),
             quiet: watch::Sender::new(takes == Takes::Nothing),
+            stirred: AtomicU64::new(0),
             closing: CancellationToken::new(),
             duties: OnceLock::new(),
             listening: AtomicBool::new(false),
@@ -274,6 +305,13 @@ impl Inner {
 
     pub(crate) fn now(&self) -> crate::time::Timestamp {
         self.settings.clock.now()
+    }
+
+    /// Nothing new from now on.
+    fn close(&self) {
+        self.running.close();
+        self.closing.cancel();
+        self.wake.notify_one();
     }
 
     pub(crate) fn takes(&self) -> Takes {
@@ -309,13 +347,6 @@ impl Inner {
             }
             tokio::task::yield_now().await;
         }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.closing.cancel();
-        self.wake.notify_one();
     }
 }
 

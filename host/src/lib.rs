@@ -1,4 +1,48 @@
 //! The host for asynchronous, sandboxed computation: plain functions compiled to WebAssembly, run as durable jobs.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::time::Duration;
+//!
+//! use au_host::{Local, LocalConfig, Payload, Request, Result};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     // A host with everything it needs in one folder. `au-host module add` puts modules there, or `Local::add_module`.
+//!     let local = Local::open(Path::new("data"), LocalConfig::default()).await?;
+//!     let request = Request::new("factorial".parse()?, "factorial", Payload::json(&[20])?);
+//!
+//!     // A call: runs now, keeps nothing.
+//!     let product: u64 = local.host().call(request.clone()).await?.from_json()?;
+//!
+//!     // A job: kept before this returns, run now or after a crash, and found again by its id.
+//!     let handle = local.host().submit(request).await?;
+//!     assert_eq!(handle.typed::<u64>().result(Duration::from_secs(10)).await?, product);
+//!
+//!     local.close(Duration::from_secs(10)).await
+//! }
+//! ```
+//!
+//! # Nouns
+//!
+//! | noun | what it is | here |
+//! |---|---|---|
+//! | module | WebAssembly code, named by the digest of its bytes; an alias points at a digest | [`ModuleRef`], [`Modules`] |
+//! | function | one thing a module offers | [`Request::function`] |
+//! | job | a function call that is kept: a spec that never changes, and a state | [`Job`], [`Spec`], [`State`], [`Summary`] |
+//! | attempt | one run of a job, or of a call | [`Attempt`], and what came of it: [`Report`] |
+//! | store | keeps jobs; it compares one number and swaps | [`Store`], [`mod@store`] |
+//! | backend | runs one attempt to its outcome, and keeps nothing | [`Backend`], [`mod@backend`] |
+//! | handle | an id and a host: status, result, progress, logs, cancel | [`Handle`] |
+//! | sandbox | limits and grants of one attempt, held under what the host allows | [`Sandbox`], [`SandboxPolicy`] |
+//! | worker | who runs a job: one run of one process | [`WorkerId`] |
+//! | host | the front door, and the only thing that knows both stores and backends | [`Host`], [`Builder`] |
+//!
+//! What goes in and comes out is a [`Payload`], bytes and a media type, which the host does not look into. A guest's mistake is
+//! a [`Failure`], kept with the job; what the host could not do is an [`Error`].
+//!
+//! A job runs at least once and has exactly one outcome. What [`Host::submit`] has acknowledged survives what its store says it
+//! survives: [`Durability`](store::Durability).
 
 pub mod attempt;
 pub mod backend;

@@ -207,9 +207,12 @@ impl Local {
     /// # Errors
     /// `NotFound` for one that is not here.
     pub async fn remove_module(&self, digest: Digest) -> Result<()> {
-        self.known.forget(digest);
         let registry = Arc::clone(&self.registry);
-        blocking(move || registry.remove(digest)).await
+        let removed = blocking(move || registry.remove(digest)).await;
+        // Also when it was gone already: another process may have removed it. After it is gone, or it would be looked up anew.
+        self.known.forget(digest);
+        self.backend.forget(digest);
+        removed
     }
 
     /// Shuts the host down: waits for what runs, at most `grace`, and gives the rest back.

@@ -45,7 +45,7 @@ impl Recorder {
     pub(crate) fn new(inner: &Arc<Inner>, id: JobId, state: State) -> Self {
         Self(Arc::new(Record {
             inner: Arc::clone(inner),
-            runtime: Handle::current(),
+            runtime: inner.runtime.clone(),
             id,
             attempt: state.attempt,
             said: Mutex::default(),

@@ -1,6 +1,7 @@
 //! What a caller asks for, and how it becomes a spec: resolved, checked, and held under the host's limits. No IO of its own.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -17,6 +18,8 @@ pub(crate) const LABELS: usize = 64;
 pub(crate) const NAME_LIMIT: usize = 255;
 /// Longest value of a label, in bytes.
 pub(crate) const VALUE_LIMIT: usize = 4096;
+/// Priorities there are. A store looks at each that jobs wait with, whenever it is asked for due ones.
+pub(crate) const PRIORITIES: RangeInclusive<i32> = -100..=100;
 /// Most attempts a job may ask for.
 pub(crate) const ATTEMPTS: u32 = 1000;
 
@@ -42,7 +45,7 @@ pub struct Request {
     pub retry: Retry,
     /// Not to be started before this; `None`: at once.
     pub run_at: Option<Timestamp>,
-    /// Higher ones are started first.
+    /// Higher ones are started first; from -100 to 100.
     pub priority: i32,
     /// How long it is kept after it finished; `None`: as the host's default says.
     pub ttl: Option<Duration>,
@@ -84,6 +87,10 @@ impl Request {
         }
         if !(1..=ATTEMPTS).contains(&self.retry.attempts) {
             return Err(Error::invalid("attempts", format!("{} is not between 1 and {ATTEMPTS}", self.retry.attempts)));
+        }
+        if !PRIORITIES.contains(&self.priority) {
+            let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
+            return Err(Error::invalid("priority", format!("{} is not between {least} and {most}", self.priority)));
         }
         if self.labels.len() > LABELS {
             return Err(Error::invalid("labels", format!("{} are more than {LABELS}", self.labels.len())));
@@ -143,7 +150,9 @@ mod tests {
         long_label.labels.insert("l".repeat(NAME_LIMIT + 1), String::new());
         let mut no_attempt = request();
         no_attempt.retry.attempts = 0;
-        for (request, word) in [(long_label, "label"), (no_attempt, "attempts")] {
+        let mut high = request();
+        high.priority = 101;
+        for (request, word) in [(long_label, "label"), (no_attempt, "attempts"), (high, "priority")] {
             assert!(request.bounded(100).unwrap_err().to_string().contains(word));
         }
         assert!(request().bounded(4).unwrap_err().to_string().contains("input"));

@@ -15,7 +15,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::host::{Inner, attempt};
 use crate::job::{Job, Phase, Spec, State};
 use crate::recorder::Recorder;
-use crate::running::Run;
+use crate::running::{Run, Stop};
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
@@ -26,17 +26,17 @@ const LISTEN_AFTER: Duration = Duration::from_millis(50);
 pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaphorePermit) {
     let id = job.spec.id;
     let recorder = Recorder::new(&inner, id, job.state.clone());
-    let report = execute(&inner, &job, &run, &recorder).await;
+    let report = execute(&inner, &job, &run.stop, &recorder).await;
     // Unwritten outcomes are bounded as well: beyond that, the slot is held until there is room. Never closed.
     let _finishing = Arc::clone(&inner.finishing).acquire_owned().await;
     drop(slot);
     inner.woken();
     let state = recorder.close().await;
-    let outcome = inner.settle(&job.spec, state, report, &run).await;
+    let outcome = inner.settle(&job.spec, state, report, &run.stop).await;
     if let Some(State { phase: Phase::Pending { run_at }, .. }) = &outcome {
         inner.enqueue(&job.spec, *run_at);
     }
-    inner.running.leave(id);
+    drop(run);
     inner.woken();
     match outcome {
         Some(state) if state.status().is_finished() => inner.hub.finished(id, || Job { spec: job.spec, state }),
@@ -44,8 +44,8 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaph
     }
 }
 
-async fn execute(inner: &Arc<Inner>, job: &Job, run: &Run, recorder: &Recorder) -> Report {
-    let context = Context { events: Arc::new(recorder.clone()), cancel: run.cancel.clone() };
+async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
+    let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let attempt = attempt(job.spec.clone(), job.state.attempt);
     let executing = AssertUnwindSafe(inner.backend.execute(attempt, &context)).catch_unwind();
     tokio::pin!(executing);
@@ -70,10 +70,10 @@ async fn execute(inner: &Arc<Inner>, job: &Job, run: &Run, recorder: &Recorder) 
 impl Inner {
     /// Writes the outcome, however long that takes: the job has run, and that must not be for nothing. `None` when it is not
     /// this worker's to write any more, or the host goes down.
-    async fn settle(&self, spec: &Spec, mut state: State, report: Report, run: &Run) -> Option<State> {
+    async fn settle(&self, spec: &Spec, mut state: State, report: Report, stop: &Stop) -> Option<State> {
         let [mut rest, longest] = RESTS;
         loop {
-            let Some(next) = self.settled(spec, &state, &report, run) else {
+            let Some(next) = self.settled(spec, &state, &report, stop) else {
                 tracing::warn!(job = %spec.id, "an outcome came late and was dropped: the job is another worker's by now");
                 return None;
             };
@@ -94,15 +94,15 @@ impl Inner {
             self.hub.look(spec.id);
             tokio::time::sleep(rest).await;
             rest = (rest * 2).min(longest);
-            if self.closing.is_cancelled() && run.released.load(Ordering::Acquire) {
+            if self.closing.is_cancelled() && stop.released.load(Ordering::Acquire) {
                 return None;
             }
         }
     }
 
-    fn settled(&self, spec: &Spec, state: &State, report: &Report, run: &Run) -> Option<State> {
+    fn settled(&self, spec: &Spec, state: &State, report: &Report, stop: &Stop) -> Option<State> {
         let cancelled = matches!(&report.outcome, Err(failure) if failure.kind == FailureKind::Cancelled);
-        let next = if cancelled && run.released.load(Ordering::Acquire) {
+        let next = if cancelled && stop.released.load(Ordering::Acquire) {
             state.release(self.worker, self.now())
         } else {
             state.finish(spec, self.worker, report.clone(), self.now())

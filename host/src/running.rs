@@ -1,7 +1,7 @@
-//! What a host runs now, and how each of it is stopped.
+//! What a host runs now or is about to, and how each of it is stopped.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -13,47 +13,74 @@ use crate::id::JobId;
 #[derive(Debug, Default)]
 pub(crate) struct Running {
     jobs: Mutex<RunningJobs>,
-    count: AtomicUsize,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct RunningJobs {
-    runs: HashMap<JobId, Run>,
+    runs: HashMap<JobId, Stop>,
     /// Cancelled between their start in the store and their start here.
     early: HashSet<JobId>,
+    /// Looks for jobs to start that are under way.
+    starting: usize,
+    /// Whether nothing may begin any more.
+    closed: bool,
+    /// Whether all that comes in after all is to be given back.
+    released: bool,
 }
 
 /// What stops one job.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Run {
+pub(crate) struct Stop {
     pub(crate) cancel: CancellationToken,
     /// Set before `cancel` when the job is to be given back, not cancelled.
     pub(crate) released: Arc<AtomicBool>,
 }
 
+/// A job that runs here, until this is dropped, in whichever way that comes about.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) stop: Stop,
+    id: JobId,
+    running: Arc<Running>,
+}
+
+/// A look for jobs to start. Whoever waits until nothing runs waits for it, too.
+#[derive(Debug)]
+pub(crate) struct Starting(Arc<Running>);
+
 impl Running {
+    // A map insert or remove is all that happens under it.
     fn lock(&self) -> MutexGuard<'_, RunningJobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn enter(&self, id: JobId) -> Run {
-        let run = Run::default();
+    /// A job that is about to be kept as running; `None` when nothing may begin any more.
+    pub(crate) fn enter(self: &Arc<Self>, id: JobId) -> Option<Run> {
         let mut jobs = self.lock();
-        if jobs.early.remove(&id) {
-            run.cancel.cancel();
-        }
-        jobs.runs.insert(id, run.clone());
-        self.count.store(jobs.runs.len(), Ordering::Release);
-        run
+        (!jobs.closed).then(|| self.add(&mut jobs, id))
     }
 
-    pub(crate) fn leave(&self, id: JobId) {
+    /// `None` when nothing may begin any more.
+    pub(crate) fn starting(self: &Arc<Self>) -> Option<Starting> {
         let mut jobs = self.lock();
-        jobs.runs.remove(&id);
-        self.count.store(jobs.runs.len(), Ordering::Release);
-        drop(jobs);
-        self.changed.notify_waiters();
+        if jobs.closed {
+            return None;
+        }
+        jobs.starting += 1;
+        Some(Starting(Arc::clone(self)))
+    }
+
+    fn add(self: &Arc<Self>, jobs: &mut RunningJobs, id: JobId) -> Run {
+        let stop = Stop::default();
+        if jobs.released {
+            stop.release();
+        }
+        if jobs.early.remove(&id) {
+            stop.cancel.cancel();
+        }
+        jobs.runs.insert(id, stop.clone());
+        Run { stop, id, running: Arc::clone(self) }
     }
 
     pub(crate) fn holds(&self, id: JobId) -> bool {
@@ -61,7 +88,7 @@ impl Running {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
+        self.lock().runs.is_empty()
     }
 
     pub(crate) fn ids(&self) -> Vec<JobId> {
@@ -72,36 +99,76 @@ impl Running {
     pub(crate) fn cancel(&self, id: JobId) {
         let mut jobs = self.lock();
         match jobs.runs.get(&id) {
-            Some(run) => run.cancel.cancel(),
+            Some(stop) => stop.cancel.cancel(),
             None => {
                 jobs.early.insert(id);
             }
         }
     }
 
-    /// Whatever was to be started has been: what is still early ended before its cancel came.
-    pub(crate) fn forget_early(&self) {
-        self.lock().early.clear();
+    /// From now on nothing begins.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
     }
 
-    /// Stops everything, to be given back.
+    /// Stops everything, to be given back; what a look that is under way finds, too.
     pub(crate) fn release_all(&self) {
-        for run in self.lock().runs.values() {
-            run.released.store(true, Ordering::Release);
-            run.cancel.cancel();
-        }
+        let mut jobs = self.lock();
+        jobs.released = true;
+        jobs.runs.values().for_each(Stop::release);
     }
 
-    /// Waits until nothing runs.
+    /// Waits until nothing runs and nothing is about to.
     pub(crate) async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.is_empty() {
+            let drained = {
+                let jobs = self.lock();
+                jobs.runs.is_empty() && jobs.starting == 0
+            };
+            if drained {
                 return;
             }
             changed.await;
         }
+    }
+}
+
+impl Stop {
+    fn release(&self) {
+        self.released.store(true, Ordering::Release);
+        self.cancel.cancel();
+    }
+}
+
+impl Starting {
+    /// A job that this look has started.
+    pub(crate) fn enter(&self, id: JobId) -> Run {
+        self.0.add(&mut self.0.lock(), id)
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let mut jobs = self.0.lock();
+        jobs.starting -= 1;
+        // Whatever was to be started has been: what is still early ended before its cancel came.
+        jobs.early.clear();
+        drop(jobs);
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut jobs = self.running.lock();
+        // Its next attempt may run here already.
+        if jobs.runs.get(&self.id).is_some_and(|stop| Arc::ptr_eq(&stop.released, &self.stop.released)) {
+            jobs.runs.remove(&self.id);
+        }
+        drop(jobs);
+        self.running.changed.notify_waiters();
     }
 }

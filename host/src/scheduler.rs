@@ -7,15 +7,17 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::builder::Takes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
-use crate::job::{Job, Spec};
+use crate::job::{Job, Owner, Spec, State};
+use crate::queue::Turn;
 use crate::run;
+use crate::running::Starting;
 use crate::store::{Inserted, Take, Taken};
 use crate::time::Timestamp;
 
-/// Rest after the store failed.
+/// Rest after the store failed, or had something due that could not be started.
 const REST: Duration = Duration::from_secs(1);
 /// Most jobs that are taken in one go.
 const TAKE: u32 = 256;
@@ -44,7 +46,7 @@ pub(crate) async fn schedule(host: Weak<Inner>, wake: Arc<Notify>) {
 
 impl Inner {
     /// A slot for a job that is being submitted, unless others must be started first.
-    pub(crate) fn reserve(&self, spec: &Spec) -> Option<OwnedSemaphorePermit> {
+    fn reserve(&self, spec: &Spec) -> Option<OwnedSemaphorePermit> {
         let due = spec.options.run_at <= spec.created;
         if self.takes() == Takes::Nothing || !due || self.backlog.load(Ordering::Acquire) {
             return None;
@@ -52,32 +54,62 @@ impl Inner {
         Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
+    /// Inserts a job: started, when there is a slot for it right now, which saves a write.
+    pub(crate) async fn insert(self: Arc<Self>, spec: Spec) -> Result<Inserted> {
+        match self.reserve(&spec) {
+            Some(slot) => self.insert_started(spec, slot).await,
+            None => self.insert_pending(spec).await,
+        }
+    }
+
     /// Inserts a job that is started already, and runs it.
-    pub(crate) async fn insert_started(self: Arc<Self>, job: Job, slot: OwnedSemaphorePermit) -> Result<Inserted> {
-        let id = job.spec.id;
+    async fn insert_started(self: Arc<Self>, spec: Spec, slot: OwnedSemaphorePermit) -> Result<Inserted> {
+        let state = State::new(&spec);
+        let state = state.start(&spec, self.worker, Owner::Alive, spec.created).unwrap_or(state);
         // Before the insert: whoever cancels it after that finds it running.
-        let run = self.running.enter(id);
+        let Some(run) = self.running.enter(spec.id) else { return Err(Error::ShuttingDown) };
+        let job = Job { spec, state };
         let inserted = self.store.insert(&job).await;
         if matches!(inserted, Ok(Inserted::New)) {
-            tokio::spawn(run::run(self, job, run, slot));
+            self.runtime.spawn(run::run(Arc::clone(&self), job, run, slot));
         } else {
-            self.running.leave(id);
-            drop(slot);
+            drop((run, slot));
             self.woken();
         }
         inserted
+    }
+
+    async fn insert_pending(&self, spec: Spec) -> Result<Inserted> {
+        let job = Job::new(spec);
+        let inserted = self.store.insert(&job).await?;
+        if inserted == Inserted::New {
+            self.enqueue(&job.spec, job.spec.options.run_at);
+        }
+        Ok(inserted)
     }
 
     /// Notes that a job waits.
     pub(crate) fn enqueue(&self, spec: &Spec, run_at: Timestamp) {
         match self.takes() {
             Takes::Nothing => return,
-            Takes::Own => self.own().push(spec.id, spec.options.priority, run_at),
+            Takes::Own => self.own().push(turn(spec, run_at)),
             Takes::Everything => {}
         }
         if run_at <= self.now() {
             self.backlog.store(true, Ordering::Release);
         }
+        self.stir();
+    }
+
+    /// Notes that a job that waited does not any more.
+    pub(crate) fn forgo(&self, spec: &Spec, run_at: Timestamp) {
+        self.own().remove(turn(spec, run_at));
+        self.woken();
+    }
+
+    /// Something may be left to run that no look so far has seen.
+    pub(crate) fn stir(&self) {
+        self.stirred.fetch_add(1, Ordering::AcqRel);
         self.quiet.send_replace(false);
         self.woken();
     }
@@ -90,79 +122,98 @@ impl Inner {
     /// Starts as many due jobs as there are slots, and says when to look again.
     async fn start_due(self: &Arc<Self>) -> Result<Option<Timestamp>> {
         loop {
-            let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
-            // Held before anything is taken: submits want them too.
-            let Ok(slots) = Arc::clone(&self.slots).try_acquire_many_owned(free.clamp(1, TAKE)) else {
-                return Ok(None);
-            };
+            // Held before anything is taken: submits want slots too, and a shutdown waits for what is found.
+            let (Some(starting), Some(slots)) = (self.running.starting(), self.free_slots()) else { return Ok(None) };
+            let stirred = self.stirred.load(Ordering::Acquire);
             // A submit that comes while we look sets it again, and wakes.
             self.backlog.store(false, Ordering::Release);
+            let now = self.now();
             let taken = match self.takes() {
-                Takes::Everything => self.store.take(&self.take(slots.num_permits(), None)).await,
-                Takes::Own => self.take_own().await,
+                Takes::Everything => self.store.take(&self.take(now, slots.num_permits(), None)).await,
+                Takes::Own => self.take_own(now).await,
                 Takes::Nothing => return Ok(None),
             };
             let taken = taken.inspect_err(|_| self.backlog.store(true, Ordering::Release))?;
             let (next, found) = (taken.next_due, taken.started.len() + taken.settled.len());
             let due = next.is_some_and(|at| at <= self.now());
             self.backlog.fetch_or(due, Ordering::AcqRel);
-            self.start(taken, slots);
+            self.start(taken, slots, &starting);
+            drop(starting);
             if found == 0 || !due {
-                self.note_quiet(found == 0 && next.is_none());
-                return Ok(next);
+                self.note_quiet(next.is_none(), stirred);
+                // Due, and not to be had: to ask at once would be to ask for ever.
+                return Ok(next.map(|at| if at <= now { now.plus(REST) } else { at }));
             }
         }
     }
 
-    fn note_quiet(&self, nothing_left: bool) {
+    /// All slots that are free, up to a limit.
+    fn free_slots(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX).min(TAKE);
+            if free == 0 {
+                return None;
+            }
+            // A submit may have been quicker; then there are fewer.
+            if let Ok(slots) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
+                return Some(slots);
+            }
+        }
+    }
+
+    /// Says whether nothing is left, unless something came since that look began.
+    fn note_quiet(&self, nothing_left: bool, stirred: u64) {
         self.quiet.send_if_modified(|quiet| {
+            *quiet = nothing_left && self.stirred.load(Ordering::Acquire) == stirred;
             // Sent even when it stays: whoever waits looks at what runs, too.
-            *quiet = nothing_left;
-            nothing_left
+            *quiet
         });
     }
 
-    fn start(self: &Arc<Self>, taken: Taken, mut slots: OwnedSemaphorePermit) {
+    fn start(self: &Arc<Self>, taken: Taken, mut slots: OwnedSemaphorePermit, starting: &Starting) {
         for job in taken.started {
             let id = job.spec.id;
-            let run = self.running.enter(id);
+            let run = starting.enter(id);
             self.hub.look(id);
             // There is one for each that was taken.
             if let Some(slot) = slots.split(1) {
-                tokio::spawn(run::run(Arc::clone(self), job, run, slot));
+                self.runtime.spawn(run::run(Arc::clone(self), job, run, slot));
             }
         }
-        self.running.forget_early();
         for id in taken.settled {
             self.hub.look(id);
         }
     }
 
     /// Takes the next of the jobs that were handed to this host. Somebody else may have taken it.
-    async fn take_own(&self) -> Result<Taken> {
-        let Some(id) = self.own().pop(self.now()) else {
+    async fn take_own(&self, now: Timestamp) -> Result<Taken> {
+        let Some(turn) = self.own().pop(now) else {
             return Ok(Taken { next_due: self.own().next_due(), ..Taken::default() });
         };
-        match self.store.take(&self.take(1, Some(id))).await {
+        match self.store.take(&self.take(now, 1, Some(turn.id))).await {
             Ok(taken) => {
                 let none = taken.started.is_empty() && taken.settled.is_empty();
                 // An answer with something in it, so that the caller asks again for the next.
-                let settled = if none { vec![id] } else { taken.settled };
+                let settled = if none { vec![turn.id] } else { taken.settled };
                 Ok(Taken { started: taken.started, settled, next_due: self.own().next_due() })
             }
             Err(error) => {
-                self.own().push(id, 0, self.now());
+                self.own().push(turn);
                 Err(error)
             }
         }
     }
 
-    fn take(&self, limit: usize, only: Option<JobId>) -> Take {
-        Take { worker: self.worker, limit, now: self.now(), only }
+    fn take(&self, now: Timestamp, limit: usize, only: Option<JobId>) -> Take {
+        Take { worker: self.worker, limit, now, only }
     }
 
     fn pause(&self, next: Option<Timestamp>) -> Duration {
         // A timer that fires a little early would find nothing and look again.
         next.map_or(NAP, |at| at.since(self.now()) + Duration::from_millis(1)).min(NAP)
     }
+}
+
+fn turn(spec: &Spec, run_at: Timestamp) -> Turn {
+    Turn { id: spec.id, priority: spec.options.priority, run_at }
 }

@@ -32,6 +32,15 @@ pub fn guest() -> Bytes {
     component(GUEST)
 }
 
+/// The same, with more fields in its core module.
+///
+/// # Panics
+/// When they do not fit there.
+#[must_use]
+pub fn with_fields(fields: &str) -> Bytes {
+    component(&GUEST.replacen("(global $free", &format!("{fields}(global $free"), 1))
+}
+
 /// The alias it has where a test added it.
 ///
 /// # Panics

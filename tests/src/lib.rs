@@ -8,5 +8,6 @@ pub mod backend;
 pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;
+pub mod source;
 pub mod store;
 pub mod suite;

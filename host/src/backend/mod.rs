@@ -18,7 +18,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Runs the attempt to its outcome. When this returns, nothing of the attempt runs any more.
     ///
     /// When `context.cancel` fires it returns soon, with a failure of kind `Cancelled`. Dropping the future stops the
-    /// attempt too. It ends by `attempt.sandbox.limits.timeout` at the latest, with a failure of kind `TimedOut`.
+    /// attempt too. It ends by `attempt.sandbox.limits.timeout` at the latest, with a failure of kind `TimedOut`; that is
+    /// counted from when there is a place for it, for the caller is not to blame that there was none.
     ///
     /// # Errors
     /// The attempt was not run, and the guest is not to blame: the host may try again.

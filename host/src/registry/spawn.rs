@@ -38,7 +38,9 @@ pub(super) fn compile(program: &Path, order: &Order<'_>) -> Result<Vec<u8>> {
 }
 
 fn start(program: &Path, order: &Order<'_>, seconds: u64) -> std::io::Result<Child> {
-    Command::new(program)
+    // A path is meant from where this process is, and not from `/`; a bare name is looked for on `PATH`.
+    let path = program.components().nth(1).map(|_| std::path::absolute(program)).transpose()?;
+    Command::new(path.as_deref().unwrap_or(program))
         .args([ARGUMENT, order.profile.name(), &order.engine.hex(), &seconds.to_string()])
         .env_clear()
         .current_dir("/")
@@ -73,7 +75,7 @@ fn attend(mut child: Child, bytes: &[u8], wall: Duration) -> Ending {
             let _ = stderr.map(|pipe| pipe.take(TALK_LIMIT).read_to_end(&mut talk));
             String::from_utf8_lossy(&talk).into_owned()
         });
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::sync_channel(1);
         scope.spawn(move || {
             let mut code = Vec::new();
             let read = stdout.map_or(Ok(0), |pipe| pipe.take(CODE_LIMIT + 1).read_to_end(&mut code));

@@ -72,3 +72,14 @@ async fn of_many_modules_one_compiles_some_wait_and_the_rest_are_told_to_come_la
     assert!(added >= 17, "{added} were added");
     assert!(watch.stop().0 <= 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compiler_by_a_path_from_here_is_found_although_it_runs_elsewhere() {
+    let Compiler::Child(program) = Compiler::find().unwrap() else { panic!("it is a program") };
+    let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+    let up = "../".repeat(here.components().count() - 1);
+    let relative = Path::new(&up).join(program.canonicalize().unwrap().strip_prefix("/").unwrap());
+    let dir = folder();
+    let registry = Arc::new(Registry::open(dir.path(), Compiler::Child(relative)).unwrap());
+    add(&registry, answer()).await.unwrap();
+}

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 /// How large the backend is. Sizes are address space, not memory: memory is only used once a guest touches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WasmConfig {
-    /// Attempts at once; more wait.
+    /// Attempts at once; more wait. At most 4096.
     pub attempts: usize,
     /// Bytes of the largest memory there can be. What an attempt may have is its own limit.
     pub memory: u64,
@@ -18,13 +18,15 @@ pub struct WasmConfig {
 /// All that 32-bit WebAssembly can address. The address space is taken in any case, so a smaller one saves nothing.
 const MEMORY: u64 = 4 << 30;
 const ATTEMPTS_A_THREAD: usize = 64;
+/// More would not fit into the address space, two memories each, once for code that counts fuel and once for code that does not.
+const MOST_ATTEMPTS: usize = 4096;
 const SMALL: usize = 4;
 
 impl Default for WasmConfig {
     /// Right for a host that stays: a thread a core, and 64 attempts a thread.
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, usize::from);
-        Self { attempts: threads * ATTEMPTS_A_THREAD, memory: MEMORY, threads, hardened: false }
+        Self { attempts: (threads * ATTEMPTS_A_THREAD).min(MOST_ATTEMPTS), memory: MEMORY, threads, hardened: false }
     }
 }
 
@@ -35,11 +37,25 @@ impl WasmConfig {
         Self { attempts: SMALL, threads: 1, ..Self::default() }
     }
 
-    /// Nothing of which there is none.
+    /// Nothing of which there is none, or more than there can be.
     pub(super) fn sound(mut self) -> Self {
-        self.attempts = self.attempts.max(1);
+        self.attempts = self.attempts.clamp(1, MOST_ATTEMPTS);
         self.threads = self.threads.clamp(1, self.attempts);
         self.memory = self.memory.clamp(1 << 16, MEMORY);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_backend_fits_into_the_address_space_of_a_process() {
+        let config = WasmConfig { attempts: usize::MAX, threads: usize::MAX, ..WasmConfig::default() }.sound();
+        let guard = 32 << 20;
+        let of_one_kind = 2 * config.attempts as u64 * (config.memory + guard);
+        // Half of what 47 bits give: the engines of unusual stacks, and the rest of the program, have the other half.
+        assert!(2 * of_one_kind <= (1 << 46) + (1 << 40), "{of_one_kind}");
     }
 }

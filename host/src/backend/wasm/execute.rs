@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -15,7 +15,7 @@ use super::log::Log;
 use super::pool::{Needs, Place, Pools};
 use super::prepared::Prepared;
 use super::run::{self, Seat};
-use super::stop::{Ended, Running, Task, Turns, Waiting, Watch, Why, slice_of};
+use super::stop::{Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
 use crate::attempt::{Attempt, Report, Usage};
 use crate::backend::{Backend, Context};
@@ -25,6 +25,8 @@ use crate::id::Digest;
 use crate::registry::{Function, Kind, ModuleInfo, Registry};
 
 const STRIPES: usize = 64;
+/// Between two looks whether an engine that was full has room again.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// Runs attempts in this process. Share it in an `Arc`; nothing of an attempt outlives it.
 #[derive(Debug)]
@@ -114,13 +116,13 @@ impl WasmBackend {
         }
         let ticker = self.pools.ticker();
         let deadline = started.checked_add(watch.timeout);
-        let (task, mut done) = Task::new(running, watch, prepared.beat.clone(), ticker.clone());
-        let expires: Arc<dyn Expires> = task.clone();
+        let (run, mut done) = LongRun::new(running, watch, prepared.beat.clone(), ticker.clone());
+        let expires: Arc<dyn Expires> = run.clone();
         let expires: Weak<dyn Expires> = Arc::downgrade(&expires);
         // A deadline that no clock can show is none.
         let _deadline = deadline.map(|at| ticker.at(at, expires));
-        let waiting = Waiting(task.clone());
-        self.compute.handle()?.spawn(Turns(task));
+        let waiting = Waiting(run.clone());
+        self.compute.handle()?.spawn(Turns(run));
         let ended = tokio::select! {
             biased;
             ended = &mut done => ended,
@@ -143,24 +145,46 @@ impl WasmBackend {
 #[async_trait]
 impl Backend for WasmBackend {
     async fn execute(&self, attempt: Attempt, context: &Context) -> Result<Report> {
+        let attempt = Arc::new(attempt);
+        loop {
+            if let Some(report) = self.attempted(&attempt, context).await? {
+                return Ok(report);
+            }
+            let breath = self.breath()?;
+            tokio::select! {
+                () = breath => {}
+                () = context.cancel.cancelled() => {}
+            }
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+impl WasmBackend {
+    /// `None` when its engine had no room: there is enough for as many as there are places, unless they have more memories and
+    /// tables than most. Like one without a place, it is to wait.
+    async fn attempted(&self, attempt: &Arc<Attempt>, context: &Context) -> Result<Option<Report>> {
         let cancel = &context.cancel;
+        let cancelled = || nothing_ran(FailureKind::Cancelled, "the attempt was cancelled before it began");
         if cancel.is_cancelled() {
-            return Ok(nothing_ran(FailureKind::Cancelled, "the attempt was cancelled before it began"));
+            return Ok(Some(cancelled()));
         }
         let seated = tokio::select! {
             biased;
-            seated = self.seated(&attempt) => seated,
-            () = cancel.cancelled() => {
-                return Ok(nothing_ran(FailureKind::Cancelled, "the attempt was cancelled before it began"));
-            }
+            seated = self.seated(attempt) => seated,
+            () = cancel.cancelled() => return Ok(Some(cancelled())),
         };
         let (place, prepared) = match seated {
             Ok(seated) => seated,
             Err(Error::Module { code, why }) => {
-                return Ok(nothing_ran(FailureKind::Module, format!("the module cannot be run ({code}): {why}")));
+                let why = format!("the module cannot be run ({code}): {why}");
+                return Ok(Some(nothing_ran(FailureKind::Module, why)));
             }
             Err(Error::NotFound { what: "module", name, .. }) => {
-                return Ok(nothing_ran(FailureKind::Module, format!("module {name} is gone")));
+                return Ok(Some(nothing_ran(FailureKind::Module, format!("module {name} is gone"))));
             }
             Err(error) => return Err(error),
         };
@@ -168,13 +192,18 @@ impl Backend for WasmBackend {
         let log = Arc::new(Log::new(context.events.clone(), limits));
         let watch = Arc::new(Watch::new(log, limits.timeout));
         let seat = seat(prepared.clone(), place, watch.clone(), cancel);
-        let running: Running<_> = Box::pin(run::call(seat, attempt));
-        let Ended { outcome, usage } = self.drive(running, &prepared, watch, cancel).await?;
-        Ok(Report { outcome, usage })
+        let running: Running<_> = Box::pin(run::call(seat, attempt.clone()));
+        match self.drive(running, &prepared, watch, cancel).await {
+            Ok(Ended { outcome, usage }) => Ok(Some(Report { outcome, usage })),
+            Err(Error::Busy { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn capacity(&self) -> usize {
-        self.capacity
+    /// Waits a little, on the timers of the guests' runtime: the caller's may have none.
+    fn breath(&self) -> Result<tokio::time::Sleep> {
+        let _entered = self.compute.handle()?.enter();
+        Ok(tokio::time::sleep(BREATH))
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Seat {
 }
 
 /// Calls a function.
-pub(super) async fn call(seat: Seat, attempt: Attempt) -> Result<Ended<Payload>> {
+pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payload>> {
     // Named first so that it is dropped last: the place is free when the store is gone.
     let Seat { prepared, place: _place, watch, cancel, started } = seat;
     let about = About { job: attempt.job, number: attempt.number, started, timeout: watch.timeout, cancel };

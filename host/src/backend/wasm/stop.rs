@@ -87,7 +87,7 @@ impl Watch {
 }
 
 /// An attempt that outlived its first slice, and now takes turns with others.
-pub(super) struct Task<T> {
+pub(super) struct LongRun<T> {
     place: Mutex<Where<T>>,
     done: Mutex<Option<oneshot::Sender<Result<Ended<T>>>>>,
     watch: Arc<Watch>,
@@ -102,13 +102,13 @@ enum Where<T> {
     Gone,
 }
 
-impl<T> fmt::Debug for Task<T> {
+impl<T> fmt::Debug for LongRun<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task").field("watch", &self.watch).finish_non_exhaustive()
+        f.debug_struct("LongRun").field("watch", &self.watch).finish_non_exhaustive()
     }
 }
 
-impl<T> Task<T> {
+impl<T> LongRun<T> {
     pub(super) fn new(
         running: Running<T>,
         watch: Arc<Watch>,
@@ -198,7 +198,7 @@ impl<T> Task<T> {
     }
 }
 
-impl<T: Send> Expires for Task<T> {
+impl<T: Send> Expires for LongRun<T> {
     fn expire(&self) {
         self.stop(Why::TimedOut);
     }
@@ -219,9 +219,9 @@ fn discard<T>(running: Running<T>) {
     }
 }
 
-/// The turns of a task, as the guests' runtime takes them.
+/// The turns of an attempt, as the guests' runtime takes them.
 #[derive(Debug)]
-pub(super) struct Turns<T>(pub(super) Arc<Task<T>>);
+pub(super) struct Turns<T>(pub(super) Arc<LongRun<T>>);
 
 impl<T> Future for Turns<T> {
     type Output = ();
@@ -231,9 +231,9 @@ impl<T> Future for Turns<T> {
     }
 }
 
-/// Stops the task when it is dropped: nobody waits for it any more.
+/// Stops the attempt when it is dropped: nobody waits for it any more.
 #[derive(Debug)]
-pub(super) struct Waiting<T>(pub(super) Arc<Task<T>>);
+pub(super) struct Waiting<T>(pub(super) Arc<LongRun<T>>);
 
 impl<T> Drop for Waiting<T> {
     fn drop(&mut self) {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle, Thread};
@@ -101,7 +102,7 @@ impl Drop for Ticker {
         let Some(thread) = self.thread.take() else { return };
         thread.thread().unpark();
         if thread.thread().id() != thread::current().id() {
-            // It only panics where a stopped attempt does, which has been reported there.
+            // A panic of it was reported by the panic hook.
             let _ = thread.join();
         }
     }
@@ -187,8 +188,11 @@ impl Shared {
             let Some(first) = deadlines.first_entry().filter(|first| first.key().0 <= now) else { return };
             let due = first.remove();
             drop(deadlines);
-            if let Some(due) = due.upgrade() {
-                due.expire();
+            if let Some(due) = due.upgrade()
+                && catch_unwind(AssertUnwindSafe(|| due.expire())).is_err()
+            {
+                // All guests go by this clock: it must not stop for one of them.
+                tracing::error!("an attempt panicked the host while it was being stopped");
             }
         }
     }
@@ -208,4 +212,37 @@ impl Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    struct Panics;
+    struct Tells(mpsc::SyncSender<()>);
+
+    impl Expires for Panics {
+        fn expire(&self) {
+            panic!("for a test");
+        }
+    }
+
+    impl Expires for Tells {
+        fn expire(&self) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_that_panics_when_its_time_is_up_does_not_stop_the_clock() {
+        let ticker = Ticker::start().unwrap();
+        let waker = ticker.waker().unwrap();
+        let (tell, told) = mpsc::sync_channel(1);
+        let (panics, tells): (Arc<dyn Expires>, Arc<dyn Expires>) = (Arc::new(Panics), Arc::new(Tells(tell)));
+        let soon = Instant::now() + Duration::from_millis(1);
+        let _first = waker.at(soon, Arc::downgrade(&panics));
+        let _second = waker.at(soon + TICK, Arc::downgrade(&tells));
+        told.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -47,6 +48,9 @@ use self::take::Taking;
 use self::watch::Watch;
 use self::workers::Workers;
 use self::writer::{Health, Writer};
+
+/// Rest before a job is tried again whose input could not be read.
+const REST: Duration = Duration::from_secs(1);
 
 /// Jobs in a folder. See [`Store`] for what it promises.
 #[derive(Debug)]
@@ -111,6 +115,25 @@ impl FileStore {
         }
         let payloads = Arc::clone(&self.payloads);
         self.readers.blocking(move || load(&payloads, Whole { record, input, output })).await
+    }
+
+    /// A started job; `None` when its input cannot be read. Then it is given back, for it must not stay with a worker that
+    /// never hears of it.
+    async fn hand_over(&self, whole: Whole, take: &Take) -> Option<Job> {
+        let (id, state) = (whole.record.spec().id, whole.record.state().clone());
+        let error = match self.load_started(whole).await {
+            Ok(job) => return job,
+            Err(error) => error,
+        };
+        tracing::error!(job = %id, error = error.chain(), "the input of a job cannot be read; trying again soon");
+        let given_back = match state.release(take.worker, take.now.plus(REST)) {
+            Ok(next) => self.advance(id, &next).await,
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = given_back {
+            tracing::error!(job = %id, error = error.chain(), "it could not be given back, and waits for this process to end");
+        }
+        None
     }
 
     /// A started job, or `None` when its input is damaged: it is set aside, for nobody can run it.
@@ -181,7 +204,7 @@ impl Store for FileStore {
         let answer = self.writer.write(taking).await?;
         let mut taken = Taken { started: Vec::new(), settled: answer.settled, next_due: answer.next_due };
         for whole in answer.started {
-            taken.started.extend(self.load_started(whole).await?);
+            taken.started.extend(self.hand_over(whole, take).await);
         }
         Ok(taken)
     }

@@ -49,7 +49,8 @@ impl Watch {
         let mut seen = None;
         let look = std::sync::Arc::new(Mutex::new(move |connection: &Connection| -> Applied<()> {
             let version: i64 = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-            if seen.replace(version).is_some_and(|seen| seen != version) {
+            // The first look as well: there may have been a change between the wish to listen and now.
+            if seen.replace(version) != Some(version) {
                 // Nobody listens any more: no harm.
                 drop(hints.send(Change::Unknown));
             }

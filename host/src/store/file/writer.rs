@@ -168,6 +168,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, mut operations: mpsc::Receiver<Box<dyn Operation>>) {
+        let _gone = Gone(self.health.clone());
         let mut batch = Vec::new();
         while operations.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.settle(&mut batch);
@@ -229,6 +230,34 @@ impl Thread {
     }
 }
 
+/// Says so if the thread ends by a panic: a store that cannot write must not look ready.
+struct Gone(Health);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("the thread that writes panicked; a bug of au-host");
+        }
+    }
+}
+
 fn may_be_one_of_many(error: &rusqlite::Error) -> bool {
     matches!(fault::meaning(error), Meaning::Full | Meaning::Damaged | Meaning::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Durability;
+
+    #[tokio::test]
+    async fn a_store_whose_writer_panicked_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, connection) = Database::open(folder.path(), Durability::Os).unwrap();
+        let health = Health::new(database);
+        let writer = Writer::start(connection, health.clone()).unwrap();
+        writer.write(|_: &Connection| -> Applied<()> { panic!("for a test") }).await.unwrap_err();
+        drop(writer);
+        assert!(health.check().is_err());
+    }
 }

@@ -1,0 +1,96 @@
+//! A job: a spec that never changes and a state that changes only by the transitions of [`State`]. No IO, no clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Digest, JobId};
+use crate::payload::Payload;
+use crate::retry::Retry;
+use crate::sandbox::Sandbox;
+use crate::time::Timestamp;
+
+mod state;
+mod status;
+mod summary;
+
+pub use state::{CancelRequest, Illegal, Owner, Phase, State};
+pub use status::Status;
+pub use summary::{Size, Summary};
+
+/// What was asked for. Written once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The job's name.
+    pub id: JobId,
+    /// When it was submitted.
+    pub created: Timestamp,
+    /// The code, resolved at submit: a retry runs the same.
+    pub module: Digest,
+    /// Which of its functions.
+    pub function: String,
+    /// What the function is given.
+    pub input: Payload,
+    /// Everything else about it.
+    pub options: Options,
+}
+
+/// How a job is to be run and kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// What each attempt may use and touch.
+    pub sandbox: Sandbox,
+    /// How often to try.
+    pub retry: Retry,
+    /// Not to be started before this.
+    pub run_at: Timestamp,
+    /// Higher ones are started first.
+    pub priority: i32,
+    /// How long it is kept after it finished; `None`: until it is removed.
+    pub ttl: Option<Duration>,
+    /// At most one job has it.
+    pub key: Option<IdempotencyKey>,
+    /// Who asked, as the host established it.
+    pub principal: Option<String>,
+    /// The caller's own notes.
+    pub labels: BTreeMap<String, String>,
+    /// What the caller called the module.
+    pub module_name: Option<String>,
+}
+
+/// Makes a submit that is sent twice one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// Any text of 1 to 255 bytes.
+    pub name: String,
+    /// How long the key names the first job.
+    pub holds: KeyHolds,
+}
+
+/// How long an idempotency key names its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyHolds {
+    /// As long as the job is kept: a repeated submit answers with the finished job too.
+    WhileKept,
+    /// Until the job finishes: a submit after that is a new job.
+    UntilFinished,
+}
+/// A job: what was asked for, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// What was asked for.
+    pub spec: Spec,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl Job {
+    /// A job that nobody has started.
+    #[must_use]
+    pub fn new(spec: Spec) -> Self {
+        let state = State::new(&spec);
+        Self { spec, state }
+    }
+}

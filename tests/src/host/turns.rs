@@ -1,0 +1,85 @@
+//! When a job runs, and how often it is tried.
+
+use std::time::Duration;
+
+use au_host::store::Filter;
+use au_host::{Local, Request, Retry, Status};
+
+use super::{LONG, done};
+use crate::guest::ask;
+
+/// A25. The host of this suite has four slots.
+pub(super) async fn slots(local: Local) {
+    let mut handles = Vec::new();
+    for _ in 0..10 {
+        handles.push(local.host().submit(ask("spin", 0)).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let filter = Filter { status: vec![Status::Running], ..Filter::default() };
+    let running = local.host().list(filter, None, 100).await.unwrap();
+    assert_eq!(running.len(), 4);
+    for handle in &handles {
+        handle.cancel("enough").await.unwrap();
+    }
+    for handle in &handles {
+        assert_eq!(handle.wait(LONG).await.unwrap().status, Status::Cancelled);
+    }
+    assert_eq!(done(&local, ask("echo", 1)).await.len(), 4);
+}
+
+fn quick() -> Retry {
+    Retry { attempts: 3, delay: Duration::from_millis(10), max_delay: Duration::from_millis(20) }
+}
+
+/// A31
+pub(super) async fn retried(local: Local) {
+    let handle = local.host().submit(Request { retry: quick(), ..ask("yes-third", 3) }).await.unwrap();
+    let job = handle.wait(LONG).await.unwrap();
+    assert_eq!((job.status, job.attempt), (Status::Completed, 3));
+}
+
+/// A31
+pub(super) async fn retried_in_vain(local: Local) {
+    let handle = local.host().submit(Request { retry: quick(), ..ask("never", 0) }).await.unwrap();
+    let job = handle.wait(LONG).await.unwrap();
+    assert_eq!((job.status, job.attempt), (Status::Failed, 3));
+    assert_eq!(job.failure.unwrap().message, "as it was told");
+}
+
+/// A31
+pub(super) async fn not_retried(local: Local) {
+    let handle = local.host().submit(Request { retry: quick(), ..ask("fail", 0) }).await.unwrap();
+    assert_eq!(handle.wait(LONG).await.unwrap().attempt, 1);
+}
+
+pub(super) async fn delayed(local: Local) {
+    let due = au_host::Clock::system().now().plus(Duration::from_millis(200));
+    let handle = local.host().submit(Request { run_at: Some(due), ..ask("echo", 0) }).await.unwrap();
+    assert_eq!(handle.status().await.unwrap(), Status::Pending);
+    assert!(handle.wait(LONG).await.unwrap().started.unwrap() >= due);
+}
+
+pub(super) async fn priority(local: Local) {
+    let mut blocking = Vec::new();
+    for _ in 0..4 {
+        blocking.push(local.host().submit(ask("spin", 0)).await.unwrap());
+    }
+    let mut waiting = Vec::new();
+    for priority in [0, 5, -5, 9] {
+        waiting.push(local.host().submit(Request { priority, ..ask("echo", 0) }).await.unwrap());
+    }
+    for handle in blocking {
+        handle.cancel("make room").await.unwrap();
+        handle.wait(LONG).await.unwrap();
+        // One slot at a time, so that one job starts at a time.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut started = Vec::new();
+    for handle in waiting {
+        let job = handle.wait(LONG).await.unwrap();
+        started.push((job.started.unwrap(), job.options.priority));
+    }
+    started.sort_unstable();
+    let order: Vec<_> = started.into_iter().map(|(_, priority)| priority).collect();
+    assert_eq!(order, [9, 5, 0, -5]);
+}
