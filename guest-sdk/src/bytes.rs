@@ -55,7 +55,8 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(BytesVisitor).map(Self)
+        // Not `byte_buf`: whoever has no bytes to write sends a list of numbers, in whatever codec.
+        deserializer.deserialize_any(BytesVisitor).map(Self)
     }
 }
 

@@ -8,6 +8,8 @@ use crate::failure::Failure;
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const MESSAGE_PACK: &str = "application/msgpack";
 pub(crate) const CBOR: &str = "application/cbor";
+pub(crate) const OCTETS: &str = "application/octet-stream";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// How a payload is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,45 +32,53 @@ impl Codec {
         // By bytes: text is cut at characters, and the code for that is large.
         let bytes = content_type.as_bytes();
         let essence = bytes.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        // Upper and lower case are the same (RFC 9110, 8.3.1).
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        let starts =
+            |name: &str| essence.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
+        #[cfg(feature = "json")]
+        if is(JSON) {
+            return Ok(Self::Json);
+        }
+        #[cfg(feature = "msgpack")]
+        if is(MESSAGE_PACK) || is("application/x-msgpack") || is("application/vnd.msgpack") {
+            return Ok(Self::MessagePack);
+        }
+        #[cfg(feature = "cbor")]
+        if is(CBOR) {
+            return Ok(Self::Cbor);
+        }
         match essence {
-            #[cfg(feature = "json")]
-            b"application/json" => Ok(Self::Json),
-            #[cfg(feature = "msgpack")]
-            b"application/msgpack" | b"application/x-msgpack" | b"application/vnd.msgpack" => Ok(Self::MessagePack),
-            #[cfg(feature = "cbor")]
-            b"application/cbor" => Ok(Self::Cbor),
-            b"application/octet-stream" => Ok(Self::Octets),
-            text if text.starts_with(b"text/") => Ok(Self::Text),
+            _ if is(OCTETS) => Ok(Self::Octets),
+            _ if starts("text/") => Ok(Self::Text),
             _ => Err(unknown(content_type)),
         }
     }
 }
 
 fn unknown(content_type: &str) -> Failure {
-    let mut known = String::new();
+    let mut message = String::from("this function cannot read ");
+    message += content_type;
+    message += "; it reads ";
     for (name, built_in) in
         [(JSON, cfg!(feature = "json")), (MESSAGE_PACK, cfg!(feature = "msgpack")), (CBOR, cfg!(feature = "cbor"))]
     {
         if built_in {
-            known += name;
-            known += ", ";
+            message += name;
+            message += ", ";
         }
     }
-    let mut message = String::from("this function cannot read ");
-    message += content_type;
-    message += "; it reads ";
-    message += &known;
-    message += "and, for its only parameter, text/* and application/octet-stream";
+    message += "text/* and application/octet-stream for its only parameter";
     Failure::InvalidInput(message)
 }
 
-/// Writes `value` in this content type. JSON stands in for text and bytes; without JSON, only texts and bytes can be written.
+/// Writes `value` by this codec. JSON stands in for text and bytes.
 #[cfg_attr(
     not(any(feature = "json", feature = "msgpack", feature = "cbor")),
     expect(unused_variables, reason = "there is no codec")
 )]
-pub(crate) fn encode<T: Serialize>(value: &T, content_type: &str) -> Result<Payload, Failure> {
-    match Codec::of(content_type)? {
+pub(crate) fn encode<T: Serialize>(value: &T, codec: Codec) -> Result<Payload, Failure> {
+    match codec {
         #[cfg(feature = "msgpack")]
         Codec::MessagePack => {
             let bytes = rmp_serde::to_vec_named(value).map_err(unwritten)?;

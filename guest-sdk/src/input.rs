@@ -4,12 +4,12 @@
 
 use std::fmt;
 
-use serde::de::value::{BytesDeserializer, StrDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::absent::Absent;
 use crate::codec::Codec;
 use crate::failure::Failure;
+use crate::whole::Whole;
 
 /// What a function is called with.
 #[derive(Clone, Copy, Debug)]
@@ -63,17 +63,15 @@ impl Input<'_> {
             }
             #[cfg(feature = "cbor")]
             Codec::Cbor => {
-                use cbor4ii::core::dec::Read;
-                let reader = cbor4ii::core::utils::SliceReader::new(self.bytes);
-                let mut cbor = cbor4ii::serde::Deserializer::new(reader);
+                let mut cbor = crate::cbor::Reader::new(self.bytes);
                 arguments.fill(&mut cbor)?;
-                ended(cbor.into_inner().fill(1).map_err(invalid)?.as_ref())?;
+                ended(cbor.rest())?;
             }
             Codec::Text => {
                 let text = std::str::from_utf8(self.bytes).map_err(invalid)?;
-                arguments.only(StrDeserializer::<Unfit>::new(text))?;
+                arguments.only(Whole::Text(text))?;
             }
-            Codec::Octets => arguments.only(BytesDeserializer::<Unfit>::new(self.bytes))?,
+            Codec::Octets => arguments.only(Whole::Octets(self.bytes))?,
         }
         arguments.complete()
     }
@@ -178,55 +176,28 @@ fn count(names: Names) -> String {
     }
 }
 
-/// Why a value does not fit. It does not say what was there instead: showing all that may be makes a module 16 KB larger.
-#[derive(Debug)]
-struct Unfit(String);
+/// A value that a function may be given.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a job: it has no `serde::Deserialize`",
+    label = "cannot be read",
+    note = "derive it for this type and all that is in it: `#[derive(serde::Deserialize)]`"
+)]
+pub trait Given: DeserializeOwned {}
 
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unfit {}
-
-impl Error for Unfit {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    fn invalid_type(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
-        Self("expected ".to_owned() + &expected.to_string())
-    }
-
-    fn invalid_value(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
-        Self("expected ".to_owned() + &expected.to_string())
-    }
-}
-
-/// An argument that is not there.
-struct Absent;
-
-impl<'de> Deserializer<'de> for Absent {
-    type Error = Unfit;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(Self::Error::custom("missing"))
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_none()
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Given for T {}
 
 /// Reads one value; what the macro's slots call.
-#[doc(hidden)]
-pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(slot: &mut Option<T>, from: D) -> Result<(), D::Error> {
+///
+/// # Errors
+/// What the codec says.
+pub fn read<'de, T: Given, D: Deserializer<'de>>(slot: &mut Option<T>, from: D) -> Result<(), D::Error> {
     *slot = Some(T::deserialize(from)?);
     Ok(())
+}
+
+/// Whether the argument number `at` may be left out.
+#[cfg(feature = "schema")]
+pub(crate) fn is_optional<S: Slots>(at: usize) -> bool {
+    S::default().read(at, Absent).is_ok()
 }

@@ -1,6 +1,7 @@
 //! What stands in for schemas in a module that has none, to be small.
 
 use crate::function::{Described, Function};
+use crate::input::Slots;
 
 /// A type that need not be described.
 pub trait Describe {}
@@ -25,7 +26,7 @@ pub fn schema<T: Describe>(_: &mut Generator) -> Schema {
 }
 
 /// A parameter: nothing.
-pub fn parameter<T: Describe>(_: &mut Generator, _: &'static str, _: bool) -> Parameter {
+pub fn parameter<S: Slots, T: Describe>(_: &mut Generator, _: &'static str, _: usize) -> Parameter {
     Parameter
 }
 

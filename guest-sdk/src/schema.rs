@@ -4,12 +4,20 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
 use crate::function::{Described, Function};
+use crate::input::{Slots, is_optional};
 
-pub use schemars::{Schema, SchemaGenerator as Generator};
+pub(crate) use schemars::{Schema, SchemaGenerator as Generator};
 
 /// A type that can be described.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be described to callers of a job: it has no `schemars::JsonSchema`",
+    label = "has no schema",
+    note = "derive it for this type and all that is in it: `#[derive(schemars::JsonSchema)]`",
+    note = "or do without schemas: `au-guest` with `default-features = false, features = [\"json\"]`"
+)]
 pub trait Describe: JsonSchema {}
 
+#[diagnostic::do_not_recommend]
 impl<T: JsonSchema> Describe for T {}
 
 /// The schema of a type.
@@ -25,9 +33,9 @@ pub struct Parameter {
     optional: bool,
 }
 
-/// A parameter of type `T`.
-pub fn parameter<T: Describe>(generator: &mut Generator, name: &'static str, optional: bool) -> Parameter {
-    Parameter { name, schema: schema::<T>(generator), optional }
+/// The parameter number `at`, of type `T`.
+pub fn parameter<S: Slots, T: Describe>(generator: &mut Generator, name: &'static str, at: usize) -> Parameter {
+    Parameter { name, schema: schema::<T>(generator), optional: is_optional::<S>(at) }
 }
 
 pub(crate) fn describe(function: &Function) -> Described {

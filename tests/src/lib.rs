@@ -5,6 +5,8 @@
 #[cfg(feature = "wasm")]
 pub mod backend;
 #[cfg(feature = "wasm")]
+pub mod example;
+#[cfg(feature = "wasm")]
 pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;

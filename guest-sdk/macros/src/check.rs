@@ -1,7 +1,12 @@
 //! What a function's signature must be like, and what it says.
 
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, FnArg, Ident, ItemFn, Lit, Meta, Pat, Result, ReturnType, Type, visit::Visit};
+use syn::{
+    Error, Expr, FnArg, GenericArgument, Ident, ItemFn, Lit, Meta, Pat, PathArguments, Result, ReturnType, Type,
+    visit::Visit,
+};
 
 /// A signature that will do.
 pub(crate) struct Signature {
@@ -13,103 +18,120 @@ pub(crate) struct Signature {
 pub(crate) struct Parameter {
     pub(crate) name: Ident,
     pub(crate) kind: Type,
-    /// Whether its type is written as an `Option`, so that it may be left out.
-    pub(crate) optional: bool,
 }
 
-pub(crate) enum Output {
-    /// Always a value.
-    Value(Type),
-    /// A value or an error; the type of the value.
-    Result(Type),
+pub(crate) struct Output {
+    /// What there is when all went well.
+    pub(crate) value: Type,
+    pub(crate) error: Fails,
+}
+
+/// Whether a function may give an error instead.
+pub(crate) enum Fails {
+    Never,
+    /// It may: where its type is written.
+    With(Span),
 }
 
 /// Reads a function's signature.
 pub(crate) fn check(function: &ItemFn) -> Result<Signature> {
     let signature = &function.sig;
-    if let Some(word) = &signature.asyncness {
-        return Err(Error::new(
-            word.span(),
+    let refused: [(Option<TokenStream>, &str); 4] = [
+        (
+            tokens(signature.asyncness.as_ref()),
             "an async function cannot be a job: write a plain one, the host runs it in the background",
-        ));
-    }
-    if let Some(word) = &signature.unsafety {
-        return Err(Error::new(word.span(), "an unsafe function cannot be called by a host"));
-    }
-    if let Some(abi) = &signature.abi {
-        return Err(Error::new(abi.span(), "an extern function cannot be a job: leave out the ABI"));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new(
-            signature.generics.span(),
+        ),
+        (tokens(signature.unsafety.as_ref()), "an unsafe function cannot be called by a host"),
+        (tokens(signature.abi.as_ref()), "an extern function cannot be a job: leave out the ABI"),
+        (
+            tokens((!signature.generics.params.is_empty()).then_some(&signature.generics)),
             "a generic function cannot be a job: a host must know its types; mark a function that calls it",
-        ));
-    }
-    if let Some(rest) = &signature.variadic {
-        return Err(Error::new(rest.span(), "a job has a fixed number of parameters: take a Vec"));
+        ),
+    ];
+    for (found, why) in refused {
+        if let Some(found) = found {
+            return Err(Error::new_spanned(found, why));
+        }
     }
     let parameters = signature.inputs.iter().map(parameter).collect::<Result<_>>()?;
     Ok(Signature { parameters, output: output(&signature.output)?, summary: summary(function) })
+}
+
+fn tokens(found: Option<&impl ToTokens>) -> Option<TokenStream> {
+    found.map(ToTokens::to_token_stream)
 }
 
 fn parameter(argument: &FnArg) -> Result<Parameter> {
     let argument = match argument {
         FnArg::Typed(argument) => argument,
         FnArg::Receiver(this) => {
-            return Err(Error::new(
-                this.span(),
-                "a method cannot be a job: mark a plain function that makes the value it needs",
-            ));
+            let why = "a method cannot be a job: mark a plain function that makes the value it needs";
+            return Err(Error::new_spanned(this, why));
         }
     };
     let name = match &*argument.pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => name.ident.clone(),
-        other => return Err(Error::new(other.span(), "a parameter needs a plain name, by which it can be given")),
+        other => return Err(Error::new_spanned(other, "a parameter needs a plain name, by which it can be given")),
     };
-    owned(
-        &argument.ty,
-        "a parameter is read from the job's input, so it must be owned: String for &str, Vec<T> for &[T]",
-    )?;
-    let optional = last_segment(&argument.ty).is_some_and(|segment| segment.ident == "Option");
-    Ok(Parameter { name, kind: (*argument.ty).clone(), optional })
+    let why = "a parameter is read from the job's input, so it must be owned: String for &str, Vec<T> for &[T]";
+    owned(&argument.ty, why)?;
+    Ok(Parameter { name, kind: (*argument.ty).clone() })
 }
 
 fn output(output: &ReturnType) -> Result<Output> {
-    let ReturnType::Type(_, kind) = output else {
-        return Ok(Output::Value(syn::parse_quote!(())));
+    let output = match output {
+        ReturnType::Default => Output { value: syn::parse_quote!(()), error: Fails::Never },
+        ReturnType::Type(_, kind) => match last_segment(kind).filter(|segment| segment.ident == "Result") {
+            None => Output { value: (**kind).clone(), error: Fails::Never },
+            Some(segment) => result(kind, &segment.arguments)?,
+        },
     };
-    owned(kind, "the output is written to the job's record, so it must be owned: String for &str, Vec<T> for &[T]")?;
-    let Some(segment) = last_segment(kind).filter(|segment| segment.ident == "Result") else {
-        return Ok(Output::Value((**kind).clone()));
-    };
-    let syn::PathArguments::AngleBracketed(arguments) = &segment.arguments else {
-        return Err(Error::new(kind.span(), "say what the result holds: Result<T, E>"));
-    };
-    match arguments.args.first() {
-        Some(syn::GenericArgument::Type(value)) => Ok(Output::Result(value.clone())),
-        _ => Err(Error::new(kind.span(), "say what the result holds: Result<T, E>")),
+    let why = "the output is written to the job's record, so it must be owned: String for &str, Vec<T> for &[T]";
+    owned(&output.value, why)?;
+    Ok(output)
+}
+
+/// `Result<T, E>`, or another one with `T` alone, as that of `std::io`.
+fn result(kind: &Type, arguments: &PathArguments) -> Result<Output> {
+    let mut kinds = match arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+        _ => Vec::new(),
+    }
+    .into_iter()
+    .filter_map(|argument| match argument {
+        GenericArgument::Type(kind) => Some(kind.clone()),
+        _ => None,
+    });
+    match kinds.next() {
+        Some(value) => {
+            Ok(Output { error: Fails::With(kinds.next().map_or(value.span(), |error| error.span())), value })
+        }
+        None => Err(Error::new_spanned(kind, "say what the result holds: Result<T, E>")),
     }
 }
 
-/// Refuses references and `impl Trait`, wherever in the type they are. A `'static` reference may be written, not read.
+/// Refuses what is borrowed and `impl Trait`, wherever in the type they are.
 fn owned(kind: &Type, why: &str) -> Result<()> {
-    struct Borrowed(Option<(proc_macro2::Span, bool)>);
-    impl<'ast> Visit<'ast> for Borrowed {
+    struct Borrowed<'a>(&'a str, Option<Error>);
+    impl<'ast> Visit<'ast> for Borrowed<'_> {
         fn visit_type_reference(&mut self, reference: &'ast syn::TypeReference) {
-            self.0.get_or_insert((reference.span(), false));
+            self.1.get_or_insert_with(|| Error::new_spanned(reference, self.0));
+        }
+
+        fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {
+            if lifetime.ident != "static" {
+                self.1.get_or_insert_with(|| Error::new_spanned(lifetime, self.0));
+            }
         }
 
         fn visit_type_impl_trait(&mut self, kind: &'ast syn::TypeImplTrait) {
-            self.0.get_or_insert((kind.span(), true));
+            let why = "a host must know the type: name it instead of `impl Trait`";
+            self.1.get_or_insert_with(|| Error::new_spanned(kind, why));
         }
     }
-    let mut borrowed = Borrowed(None);
+    let mut borrowed = Borrowed(why, None);
     borrowed.visit_type(kind);
-    match borrowed.0 {
-        None => Ok(()),
-        Some((span, false)) => Err(Error::new(span, why)),
-        Some((span, true)) => Err(Error::new(span, "a host must know the type: name it instead of `impl Trait`")),
-    }
+    borrowed.1.map_or(Ok(()), Err)
 }
 
 fn last_segment(kind: &Type) -> Option<&syn::PathSegment> {

@@ -1,11 +1,15 @@
 //! The code that makes a function callable: it reads the arguments, writes the output, and puts the function on the list.
+//!
+//! It stands beside the user's code and must not get in its way: every path is written out, items have names that nobody
+//! gives theirs (`__au_…`), and local names are the macro's own (`mixed_site`), whatever the user's functions are called.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, ItemFn};
 
-use crate::check::{Output, Signature};
+use crate::check::{Fails, Output, Signature};
 use crate::client;
 
 /// The function, and beside it what a host needs.
@@ -19,95 +23,125 @@ pub(crate) fn expand(function: &ItemFn, signature: &Signature) -> TokenStream {
     }
 }
 
+/// Where a mistake about `tokens` is shown. Local names are the macro's own all the same.
+pub(crate) fn at(tokens: &impl ToTokens) -> Span {
+    tokens.span().resolved_at(Span::mixed_site())
+}
+
 fn glue(name: &Ident, signature: &Signature) -> TokenStream {
-    let title = unraw(name);
-    let summary = &signature.summary;
-    let slots = slots(signature);
-    let fields: Vec<_> = (0..signature.parameters.len()).map(|at| format_ident!("argument{at}")).collect();
-    let names = signature.parameters.iter().map(|parameter| unraw(&parameter.name));
-    let parameters = signature.parameters.iter().map(|parameter| {
-        let (kind, title, optional) = (&parameter.kind, unraw(&parameter.name), parameter.optional);
-        quote_spanned! { kind.span() => __private::parameter::<#kind>(generator, #title, #optional) }
-    });
-    // Called where all is known to be there, so `None` cannot be.
-    let taken = fields.iter().map(|field| {
-        quote! { match slots.#field { Some(value) => value, None => return Err(au_guest::Failure::Failed(String::new())) } }
-    });
-    let called = quote! { #name(#(#taken),*) };
-    let (value, kind) = match &signature.output {
-        Output::Value(kind) => (called, kind),
-        Output::Result(kind) => (
-            quote! { match #called { Ok(value) => value, Err(error) => return Err(__private::Wrap(error).raised()) } },
-            kind,
-        ),
-    };
-    let encoded = quote_spanned! { kind.span() => __private::Wrap(value).encoded(input.content_type) };
-    quote! {
+    let (title, summary) = (name.unraw().to_string(), &signature.summary);
+    let (slots, call, parameters) = (slots(signature), call(name, signature), parameters(signature));
+    let kind = &signature.output.value;
+    let output = quote_spanned! { at(kind) => ::au_guest::__private::schema::<#kind>(generator) };
+    let plain = plain(&signature.output);
+    quote_spanned! { Span::mixed_site() =>
         const _: () = {
-            use ::au_guest::__private;
-            use ::au_guest;
-            #[allow(unused_imports, reason = "which one is needed depends on the signature")]
-            use __private::{Encoded as _, Raised as _};
-            use ::std::{option::Option::{self, None, Some}, result::Result::{self, Err, Ok}, string::String};
-
             #slots
+            #plain
 
-            #[allow(unused_variables, clippy::let_unit_value, reason = "a function may have no parameters, or no output")]
-            fn call(input: __private::Input<'_>) -> Result<au_guest::Payload, au_guest::Failure> {
-                let slots: Slots = input.arguments(&[#(#names),*])?;
-                let value = #value;
-                #encoded
+            static __AU_FUNCTION: ::au_guest::__private::Function = ::au_guest::__private::Function {
+                name: #title,
+                summary: #summary,
+                call: |input| #call,
+                parameters: |generator| ::std::vec![#(#parameters),*],
+                output: |generator| #output,
+            };
+
+            extern "C" fn __au_add() {
+                ::au_guest::__private::add(&__AU_FUNCTION);
             }
 
-            #[allow(unused_variables, reason = "a function may have no parameters")]
-            fn parameters(generator: &mut __private::Generator) -> ::std::vec::Vec<__private::Parameter> {
-                ::std::vec![#(#parameters),*]
-            }
-
-            fn output(generator: &mut __private::Generator) -> __private::Schema {
-                __private::schema::<#kind>(generator)
-            }
-
-            static FUNCTION: __private::Function =
-                __private::Function { name: #title, summary: #summary, call, parameters, output };
-
-            extern "C" fn add() {
-                __private::add(&FUNCTION);
-            }
-
-            #[allow(unsafe_code, reason = "a constructor is the only way to be found without being named")]
+            // A constructor: the only way to be found without being named. `unsafe_code` does not look into other crates'
+            // macros, and to allow it here would fail where it is forbidden.
             #[used]
             #[cfg_attr(any(target_family = "wasm", all(unix, not(target_vendor = "apple"))), unsafe(link_section = ".init_array"))]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
             #[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
-            static ADD: extern "C" fn() = add;
+            static __AU_ADD: extern "C" fn() = __au_add;
         };
     }
 }
 
+/// Refuses a `Result` under another name: its error would be written down as an output.
+fn plain(output: &Output) -> TokenStream {
+    let (Fails::Never, kind) = (&output.error, &output.value) else { return TokenStream::new() };
+    quote_spanned! { at(kind) =>
+        const _: () = {
+            use ::au_guest::__private::Plain as _;
+            ::std::assert!(
+                ::au_guest::__private::Probe::<#kind>::IS_PLAIN,
+                "this is a Result under another name: write it as Result<T, E>, so that an error fails the job",
+            );
+        };
+    }
+}
+
+/// From the input to the output or a failure.
+fn call(name: &Ident, signature: &Signature) -> TokenStream {
+    let names = signature.parameters.iter().map(|parameter| parameter.name.unraw().to_string());
+    let fields = fields(signature);
+    let called = quote_spanned! { Span::mixed_site() => #name(#(::au_guest::__private::taken(slots.#fields)?),*) };
+    let Output { value: kind, error } = &signature.output;
+    let value = match error {
+        Fails::Never => called,
+        Fails::With(place) => {
+            let failure =
+                quote_spanned! { place.resolved_at(Span::mixed_site()) => ::au_guest::__private::failure(error) };
+            quote_spanned! { Span::mixed_site() =>
+                match #called {
+                    ::std::result::Result::Ok(value) => value,
+                    ::std::result::Result::Err(error) => return ::std::result::Result::Err(#failure),
+                }
+            }
+        }
+    };
+    let written = quote_spanned! { at(kind) => ::au_guest::__private::written(value, input.content_type) };
+    quote_spanned! { Span::mixed_site() => {
+        let slots: __AuSlots = input.arguments(&[#(#names),*])?;
+        #[allow(clippy::let_unit_value, reason = "a function may have no output")]
+        let value = #value;
+        #written
+    } }
+}
+
+/// What is said of each parameter.
+fn parameters(signature: &Signature) -> Vec<TokenStream> {
+    let parameter = |(number, parameter): (usize, &crate::check::Parameter)| {
+        let (kind, title) = (&parameter.kind, parameter.name.unraw().to_string());
+        quote_spanned! { at(kind) =>
+            ::au_guest::__private::parameter::<__AuSlots, #kind>(generator, #title, #number)
+        }
+    };
+    signature.parameters.iter().enumerate().map(parameter).collect()
+}
+
 /// A place for each argument, filled as the codec comes to it.
 fn slots(signature: &Signature) -> TokenStream {
-    let fields: Vec<_> = (0..signature.parameters.len()).map(|at| format_ident!("argument{at}")).collect();
+    let fields = fields(signature);
     let kinds: Vec<_> = signature.parameters.iter().map(|parameter| &parameter.kind).collect();
     let numbers: Vec<_> = (0..fields.len()).collect();
-    let reads = fields.iter().zip(&numbers).zip(&kinds).map(|((field, at), kind)| {
-        quote_spanned! { kind.span() => #at => __private::read(&mut self.#field, from), }
+    let reads = fields.iter().zip(&numbers).zip(&kinds).map(|((field, number), kind)| {
+        let field = Ident::new(&field.to_string(), at(kind));
+        quote_spanned! { at(kind) => #number => ::au_guest::__private::read(&mut self.#field, from), }
     });
-    quote! {
-        #[derive(Default)]
-        struct Slots { #(#fields: Option<#kinds>),* }
+    quote_spanned! { Span::mixed_site() =>
+        #[derive(::std::default::Default)]
+        struct __AuSlots { #(#fields: ::std::option::Option<#kinds>),* }
 
-        #[allow(unused_variables, reason = "a function may have no parameters")]
-        impl __private::Slots for Slots {
-            fn read<'de, D: __private::serde::Deserializer<'de>>(&mut self, at: usize, from: D) -> Result<(), D::Error> {
-                match at {
+        impl ::au_guest::__private::Slots for __AuSlots {
+            fn read<'de, D: ::au_guest::__private::serde::Deserializer<'de>>(
+                &mut self,
+                number: ::std::primitive::usize,
+                from: D,
+            ) -> ::std::result::Result<(), D::Error> {
+                match number {
                     #(#reads)*
-                    _ => Ok(()),
+                    _ => ::std::result::Result::Ok(()),
                 }
             }
 
-            fn has(&self, at: usize) -> bool {
-                match at {
+            fn has(&self, number: ::std::primitive::usize) -> ::std::primitive::bool {
+                match number {
                     #(#numbers => self.#fields.is_some(),)*
                     _ => true,
                 }
@@ -116,7 +150,7 @@ fn slots(signature: &Signature) -> TokenStream {
     }
 }
 
-fn unraw(name: &Ident) -> String {
-    let name = name.to_string();
-    name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
+fn fields(signature: &Signature) -> Vec<Ident> {
+    let field = |number| format_ident!("argument{number}", span = Span::mixed_site());
+    (0..signature.parameters.len()).map(field).collect()
 }

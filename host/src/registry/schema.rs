@@ -73,7 +73,10 @@ impl Checker {
                 parameters.iter().enumerate().try_for_each(|(at, (parameter, validator))| {
                     match arguments.get(&parameter.name) {
                         Some(argument) => self.argument(at, parameter, validator.as_ref(), argument),
-                        None if parameter.required => {
+                        // What is left out by name is read as null, so that an option may be missing at any place.
+                        None if parameter.required
+                            && !validator.as_ref().is_some_and(|it| it.is_valid(&Value::Null)) =>
+                        {
                             Err(wrong(format!("argument {} `{}` of {} is missing", at + 1, parameter.name, self.call)))
                         }
                         None => Ok(()),
@@ -216,6 +219,17 @@ mod tests {
             "input is not valid: add(count: integer) has no parameter `cuont`; did you mean `count`?"
         );
         assert_eq!(says(&names, json!({})), "input is not valid: argument 1 `count` of add(count: integer) is missing");
+    }
+
+    #[test]
+    fn an_option_may_be_left_out_by_name_wherever_it_stands() {
+        let option_first = function(json!({
+            "prefixItems": [{ "title": "note", "type": ["string", "null"] }, { "title": "count", "type": "integer" }],
+            "minItems": 2,
+        }));
+        assert_eq!(says(&option_first, json!({ "count": 1 })), "");
+        assert!(says(&option_first, json!({ "note": "x" })).contains("argument 2 `count`"));
+        assert!(says(&option_first, json!([1])).contains("takes 2 arguments, got 1"));
     }
 
     #[test]
