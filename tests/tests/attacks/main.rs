@@ -15,6 +15,7 @@ mod guests;
 mod outsiders;
 mod poison;
 mod process;
+mod real;
 mod records;
 mod residue;
 mod scarce;
