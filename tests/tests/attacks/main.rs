@@ -8,6 +8,7 @@
 mod abi;
 mod bulk;
 mod cancels;
+mod crowd;
 mod described;
 mod grants;
 mod growth;
