@@ -8,6 +8,7 @@
 mod abi;
 mod bulk;
 mod cancels;
+mod clocks;
 mod crowd;
 mod described;
 mod grants;
