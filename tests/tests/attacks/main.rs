@@ -21,6 +21,7 @@ mod real;
 mod records;
 mod residue;
 mod scarce;
+mod signals;
 mod sleepers;
 mod sockets;
 mod starts;
