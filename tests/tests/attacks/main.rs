@@ -11,6 +11,8 @@ mod cancels;
 mod clocks;
 mod crowd;
 mod described;
+mod disks;
+mod folders;
 mod grants;
 mod growth;
 mod guests;
