@@ -16,6 +16,7 @@ mod folders;
 mod grants;
 mod growth;
 mod guests;
+mod hoards;
 mod outsiders;
 mod poison;
 mod process;
