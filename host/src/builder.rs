@@ -59,7 +59,7 @@ impl Builder {
             policy: SandboxPolicy::default(),
             takes: Takes::default(),
             lease: LEASE,
-            slots: backend.capacity(),
+            slots: slots_of(backend.capacity()),
             default_ttl: None,
             sweep: SWEEP,
             input_limit: INPUT_LIMIT,
@@ -86,7 +86,8 @@ impl Builder {
         self
     }
 
-    /// How many jobs it runs at once. As many as its backend can, unless said otherwise.
+    /// How many jobs it runs at once. Seven of eight that its backend can, unless said otherwise: the rest are for calls, which
+    /// would else wait behind jobs that may never end.
     pub fn slots(mut self, slots: usize) -> Self {
         self.settings.slots = slots.max(1);
         self
@@ -126,4 +127,8 @@ impl Builder {
         duties::begin(&inner).await?;
         Ok(Host::of(inner))
     }
+}
+
+fn slots_of(places: usize) -> usize {
+    (places - places / 8).max(1)
 }

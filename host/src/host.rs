@@ -22,6 +22,7 @@ use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::running::Running;
+use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 
 /// Submits of a map that are under way at once.
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) modules: Arc<dyn Modules>,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) settings: Settings,
+    /// Began with this host.
+    pub(crate) steady: Steady,
     pub(crate) worker: WorkerId,
     /// Where the host does its work, whoever calls from wherever.
     pub(crate) runtime: tokio::runtime::Handle,
@@ -188,7 +191,8 @@ impl Host {
         self.inner.store.remove(ids).await
     }
 
-    /// Removes what has expired now, and says how many there were. A host that takes everything does so by itself, too.
+    /// Removes what has expired now, and says how many there were. A host that takes everything does so by itself, too. Where
+    /// the clock was set forward while this host ran, it removes nothing that the time since its start does not bear out.
     ///
     /// # Errors
     /// What the store says.
@@ -289,6 +293,7 @@ impl Inner {
             hub: Hub::default(),
             slots: Arc::new(Semaphore::new(settings.slots)),
             finishing: Arc::new(Semaphore::new(FINISHING)),
+            steady: Steady::new(&settings.clock),
             settings,
             runtime: tokio::runtime::Handle::current(),
             running: Arc::default(),
@@ -335,7 +340,8 @@ impl Inner {
     pub(crate) async fn sweep(&self) -> Result<u64> {
         let mut removed = 0;
         loop {
-            let expired = self.store.scan(&Query::Expired { now: self.now(), limit: SWEEP_BATCH }).await?;
+            let now = self.steady.hold_back(self.now());
+            let expired = self.store.scan(&Query::Expired { now, limit: SWEEP_BATCH }).await?;
             let ids: Vec<_> = expired.iter().map(|job| job.id).collect();
             if ids.is_empty() {
                 return Ok(removed);

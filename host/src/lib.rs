@@ -74,6 +74,7 @@ mod run;
 mod running;
 mod sandbox;
 mod scheduler;
+mod steady;
 pub mod store;
 mod time;
 

@@ -45,7 +45,7 @@ impl Default for Limits {
             memory: 128 * MIB,
             fuel: None,
             table_elements: 20_000,
-            instances: 32,
+            instances: 64,
             output: 16 * MIB,
             log_bytes: MIB,
             log_lines: 10_000,

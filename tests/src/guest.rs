@@ -11,19 +11,47 @@ use wit_parser::Resolve;
 const CONTRACT: &str = include_str!("../../wit/au-compute.wit");
 const GUEST: &str = include_str!("../fixtures/guest.wat");
 
+/// What a component is made of, besides its core module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts<'a> {
+    /// Further packages of WIT, those first that others rest on; the last has a world `guest` that includes `au:compute/compute`.
+    pub packages: &'a [&'a str],
+    /// The name of an adapter, and its bytes.
+    pub adapter: Option<(&'a str, &'a [u8])>,
+}
+
+impl Parts<'_> {
+    /// A core module in text, made a component.
+    ///
+    /// # Panics
+    /// When it is no such module.
+    #[must_use]
+    pub fn component(self, text: &str) -> Bytes {
+        let mut module = wat::parse_str(text).expect("the text is a module");
+        let mut resolve = Resolve::default();
+        let mut package = resolve.push_str("au-compute.wit", CONTRACT).expect("the contract is WIT");
+        for more in self.packages {
+            package = resolve.push_str("more.wit", more).expect("it is WIT");
+        }
+        let world = if self.packages.is_empty() { "compute" } else { "guest" };
+        let world = resolve.select_world(&[package], Some(world)).expect("it has the world");
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata can be added");
+        let encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
+        let encoder = match self.adapter {
+            Some((name, bytes)) => encoder.adapter(name, bytes).expect("it is an adapter"),
+            None => encoder,
+        };
+        encoder.validate(true).encode().expect("it is a component").into()
+    }
+}
+
 /// A core module in text, made a component of the world `compute`.
 ///
 /// # Panics
 /// When it is no such module.
 #[must_use]
 pub fn component(text: &str) -> Bytes {
-    let mut module = wat::parse_str(text).expect("the text is a module");
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("au-compute.wit", CONTRACT).expect("the contract is WIT");
-    let world = resolve.select_world(&[package], Some("compute")).expect("it has the world `compute`");
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata can be added");
-    let encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
-    encoder.validate(true).encode().expect("it is a component").into()
+    Parts::default().component(text)
 }
 
 /// The component of `guest.wat`.

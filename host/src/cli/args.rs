@@ -132,7 +132,7 @@ pub(crate) struct Settings {
     /// Most elements of a table [default: 20000]
     #[arg(long, value_name = "ELEMENTS")]
     pub(crate) table_elements: Option<u64>,
-    /// Most core instances [default: 32]
+    /// Most core instances [default: 64]
     #[arg(long, value_name = "COUNT")]
     pub(crate) instances: Option<u64>,
     /// Grant an environment variable: NAME=VALUE, or NAME to hand on ours

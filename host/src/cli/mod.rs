@@ -31,6 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Out { json: cli.common.json, quiet: cli.common.quiet };
     log();
+    open_more_files();
     match start(cli, out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
@@ -80,4 +81,12 @@ fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AU_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Takes as many open files as this process may have: what most systems give at first is for programs of another age.
+fn open_more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If that fails, it has as many as before.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

@@ -19,12 +19,20 @@ pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
         let local = place.open(Takes::Everything, slots).await?;
         out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
         let stopped = stopped().await;
-        out.note("stopping: jobs that run have ten seconds");
-        let closed = local.close(GRACE).await;
-        stopped.and(closed.map_err(Into::into))
+        out.note("stopping: jobs that run have ten seconds; once more, and they are given back now");
+        stopped.and(drain(&local).await)
     } else {
         until_idle(place, slots).await
     }
+}
+
+/// Ends what runs within the grace, or at once when it is told a second time.
+async fn drain(local: &Local) -> Result {
+    tokio::select! {
+        closed = local.host().shutdown(GRACE) => return Ok(closed?),
+        again = stopped() => again?,
+    }
+    Ok(local.host().shutdown(Duration::ZERO).await?)
 }
 
 /// One at a time in a folder. Whoever wants something run either sees the lock held, and then it was kept before the last
@@ -48,7 +56,7 @@ async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
             None => break,
         }
     }
-    local.close(GRACE).await?;
+    drain(&local).await?;
     ended
 }
 

@@ -61,8 +61,9 @@ pub struct ScanLimits {
 }
 
 /// Wide enough for every real guest tried, with room for twice that or more. The largest of each that was measured, over
-/// CPython (componentize-py, 18.5 MB), SpiderMonkey (componentize-js, 12 MB), QuickJS (componentize-qjs, 1.6 MB),
-/// wasm-tools and a code generator in Rust (2.4 and 5.7 MB), and this project's Rust guests (34 to 198 KB):
+/// CPython (componentize-py 0.25.1, 18.4 MB), SpiderMonkey (componentize-js, 12 MB), QuickJS (componentize-qjs 0.4.5 with
+/// `--sync`, 1.6 MB; without, it asks for component-model-async, which is off), wasm-tools and a code generator in Rust (2.4
+/// and 5.7 MB), and this project's Rust guests (34 to 198 KB). `tests/tests/attacks/real.rs` measures others:
 ///
 /// | limit | largest | in |
 /// |---|---|---|

@@ -1,5 +1,5 @@
 //! A host under load, to be killed: `au-load DIR FIRST [COUNT]` submits jobs, numbered from FIRST, and tells on stdout what was
-//! acknowledged: `try N`, `ack N ID`, `done N`, `cancelled N`, `refused N CODE`.
+//! acknowledged: `try N`, `ack N ID`, `done N`, `cancelled N`, `refused N CODE`, `unready N CODE`.
 //!
 //! A job echoes its number, so that the only right result is known. Every fourth is one that runs until it is cancelled.
 
@@ -44,6 +44,9 @@ async fn load(dir: PathBuf, first: u32, end: u32) -> Result<(), Error> {
                 }
                 if let Err(error) = one(&local, number).await {
                     tell(&format!("refused {number} {}", error.class().code));
+                    if let Err(error) = local.host().ready().await {
+                        tell(&format!("unready {number} {}", error.class().code));
+                    }
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             }

@@ -36,6 +36,11 @@ fn a_write_or_sync_that_finds_the_disk_full_is_never_acknowledged_and_lost() {
     assert!(each_point("error=ENOSPC") > 5);
 }
 
+#[test]
+fn a_write_or_sync_that_is_over_a_quota_is_never_acknowledged_and_lost() {
+    assert!(each_point("error=EDQUOT") > 5);
+}
+
 /// Tries it at the first of each of these calls and some further on, or all of them in a soak, until a run ends without one;
 /// how many were tried.
 fn each_point(what: &str) -> u32 {

@@ -11,7 +11,10 @@ use crate::error::{Error, Result};
 /// Stack that host functions have below the guest's; a host frame never meets the end of the stack.
 const HOST_STACK: usize = 3 << 19;
 const KEEP_RESIDENT: usize = 16 << 20;
+/// What one component may be made of; CPython is 38 instances.
 const CORE_INSTANCES: u32 = 64;
+const MEMORIES: u32 = 8;
+const TABLES: u32 = 16;
 const BACKTRACE_FRAMES: usize = 20;
 
 /// What code is compiled for. Code of one profile does not run in an engine of another.
@@ -132,14 +135,40 @@ impl EngineProfile {
             .max_core_instances_per_component(CORE_INSTANCES)
             .max_component_instance_size(4 << 20)
             .max_core_instance_size(4 << 20)
-            .max_memories_per_component(8)
-            .max_tables_per_component(16)
+            .max_memories_per_component(MEMORIES)
+            .max_tables_per_component(TABLES)
             .max_tables_per_module(4)
             .total_component_instances(attempts)
-            .total_core_instances(attempts.saturating_mul(8))
-            .total_memories(attempts.saturating_mul(2))
-            .total_tables(attempts.saturating_mul(4))
+            // These are only counted. Memories and tables take address space, so there are as many as most attempts need,
+            // and enough for the largest component even where there is one attempt only: it would wait for ever.
+            .total_core_instances(attempts.saturating_mul(CORE_INSTANCES))
+            .total_memories(attempts.saturating_mul(2).max(MEMORIES))
+            .total_tables(attempts.saturating_mul(4).max(TABLES))
             .total_stacks(attempts);
         pool
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmtime::Store;
+    use wasmtime::component::{Component, Linker};
+
+    #[tokio::test]
+    async fn where_there_is_one_place_the_largest_component_fits_into_it() {
+        let pool = PoolSize { attempts: 1, memory: 1 << 20, table_elements: 100 };
+        let engine = EngineProfile { code: CodeProfile::default(), stack: 512 << 10, pool }.engine().unwrap();
+        let (instances, memories, tables) = (CORE_INSTANCES as usize, MEMORIES as usize, TABLES as usize);
+        let text = format!(
+            "(component (core module $memory (memory 1)) (core module $table (table 1 funcref)) (core module $none) {} {} {})",
+            "(core instance (instantiate $memory))".repeat(memories),
+            "(core instance (instantiate $table))".repeat(tables),
+            "(core instance (instantiate $none))".repeat(instances - memories - tables),
+        );
+        let component = Component::from_binary(&engine, &wat::parse_str(text).unwrap()).unwrap();
+        let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(1_000);
+        Linker::new(&engine).instantiate_async(&mut store, &component).await.unwrap();
     }
 }

@@ -17,8 +17,6 @@ use crate::attempt::Progress;
 use crate::failure::{MESSAGE_LIMIT, clean};
 use crate::id::JobId;
 
-/// Handles a guest may hold at once: streams, pollables, files.
-const HANDLES: usize = 4_096;
 const LOCATION_LIMIT: usize = 512;
 
 /// What a guest said when it panicked.
@@ -49,6 +47,8 @@ pub(super) struct About {
     pub(super) number: u32,
     pub(super) started: Instant,
     pub(super) timeout: Duration,
+    /// Streams, pollables and files it may hold at once.
+    pub(super) handles: usize,
     pub(super) cancel: CancellationToken,
 }
 
@@ -60,9 +60,9 @@ impl std::fmt::Debug for Guest {
 
 impl Guest {
     pub(super) fn new(about: About, limiter: Limiter, log: Arc<Log>, wasi: Option<WasiCtx>) -> Self {
-        let About { job, number, started, timeout, cancel } = about;
+        let About { job, number, started, timeout, handles, cancel } = about;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(handles);
         Self { limiter, log, panicked: None, job, number, started, timeout, cancel, wasi, table }
     }
 }

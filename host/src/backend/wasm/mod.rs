@@ -7,6 +7,7 @@ mod describe;
 pub mod engine;
 mod execute;
 mod guest;
+mod handles;
 mod limiter;
 mod log;
 mod pool;

@@ -14,10 +14,10 @@ use wasmtime::component::{Linker, types::ComponentItem};
 
 use super::config::WasmConfig;
 use super::engine::{CodeProfile, EngineProfile, PoolSize};
-use super::guest;
 use super::prepared::Prepared;
 use super::ticker::{self, Beat};
 use super::wasi;
+use super::{guest, handles};
 use crate::error::{Error, Result};
 use crate::failure::clean;
 use crate::id::Digest;
@@ -40,6 +40,7 @@ const MODULES: usize = 256;
 pub(super) struct Pools {
     config: WasmConfig,
     ticker: ticker::Waker,
+    handles: usize,
     places: Arc<Semaphore>,
     usual: Arc<Set>,
     others: Mutex<HashMap<Needs, Arc<Set>>>,
@@ -75,6 +76,8 @@ struct Set {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) lane: Arc<Lane>,
+    /// Handles that the attempt may hold at once.
+    pub(super) handles: usize,
     _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
@@ -88,7 +91,8 @@ impl Pools {
     pub(super) fn new(config: WasmConfig, ticker: ticker::Waker) -> Self {
         let usual = Arc::new(Set::new(&config, Needs::usual()));
         let places = Arc::new(Semaphore::new(config.attempts));
-        Self { config, ticker, places, usual, others: Mutex::default() }
+        let handles = handles::each_of(config.attempts);
+        Self { config, ticker, handles, places, usual, others: Mutex::default() }
     }
 
     /// A place for an attempt, as soon as there is one.
@@ -100,7 +104,7 @@ impl Pools {
         };
         let shared = permit(&self.places).await?;
         let lane = set.lane().ok_or_else(|| Error::fault("wasm backend", "places were miscounted"))?;
-        Ok(Place { lane, _permits: (shared, own) })
+        Ok(Place { lane, handles: self.handles, _permits: (shared, own) })
     }
 
     pub(super) fn ticker(&self) -> &ticker::Waker {

@@ -42,8 +42,9 @@ pub(super) struct Seat {
 /// Calls a function.
 pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payload>> {
     // Named first so that it is dropped last: the place is free when the store is gone.
-    let Seat { prepared, place: _place, watch, cancel, started } = seat;
-    let about = About { job: attempt.job, number: attempt.number, started, timeout: watch.timeout, cancel };
+    let Seat { prepared, place, watch, cancel, started } = seat;
+    let (job, number, timeout, handles) = (attempt.job, attempt.number, watch.timeout, place.handles);
+    let about = About { job, number, started, timeout, handles, cancel };
     let mut store = match store(&prepared, &watch, about, &attempt.sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),
@@ -63,8 +64,9 @@ pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payl
 
 /// Asks what can be called.
 pub(super) async fn functions(seat: Seat, sandbox: Sandbox) -> Result<Ended<Vec<Description>>> {
-    let Seat { prepared, place: _place, watch, cancel, started } = seat;
-    let about = About { job: JobId::from_bytes([0; 16]), number: 1, started, timeout: watch.timeout, cancel };
+    let Seat { prepared, place, watch, cancel, started } = seat;
+    let (job, timeout, handles) = (JobId::from_bytes([0; 16]), watch.timeout, place.handles);
+    let about = About { job, number: 1, started, timeout, handles, cancel };
     let mut store = match store(&prepared, &watch, about, &sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),

@@ -276,7 +276,7 @@ impl Store for FileStore {
     }
 
     async fn ready(&self) -> Result<()> {
-        self.health.check()
+        self.health.look()
     }
 }
 

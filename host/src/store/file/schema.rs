@@ -62,13 +62,16 @@ const TABLES: &str = "
 pub(super) struct Database {
     folder: PathBuf,
     durability: Durability,
+    /// Which file it was when it was opened.
+    file: Option<FileId>,
 }
 
 impl Database {
     /// The database in this folder; both are made when they are not there. Only their owner may enter.
     pub(super) fn open(folder: &Path, durability: Durability) -> Result<(Self, Connection)> {
         make_folder(folder, durability).map_err(|source| fault::folder(folder, &source))?;
-        let database = Self { folder: folder.to_owned(), durability };
+        let file = FileId::of(&folder.join(FILE)).map_err(|source| fault::folder(folder, &source))?;
+        let database = Self { folder: folder.to_owned(), durability, file };
         let mut writer = database.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let version = database.prepare(&mut writer).map_err(|error| database.explain(&error))?;
         if version > VERSION {
@@ -88,6 +91,12 @@ impl Database {
 
     pub(super) fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// Whether the file that was opened is still the one of this name. What is written to one that was removed is gone with
+    /// this process, although every write and sync of it succeeds.
+    pub(super) fn is_there(&self) -> bool {
+        FileId::of(&self.folder.join(FILE)).is_ok_and(|found| found == self.file)
     }
 
     /// The write-ahead log: every commit, by any process, changes this file.
@@ -189,6 +198,23 @@ fn make_folder(folder: &Path, durability: Durability) -> std::io::Result<()> {
         Ok(_) if durability == Durability::Fsync => sync_names(folder),
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// The device of a file and its number there; nobody can tell elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(path: &Path) -> std::io::Result<Option<Self>> {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(path).map(|found| Some(Self(found.dev(), found.ino())))
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> std::io::Result<Option<Self>> {
+        std::fs::metadata(path).map(|_| None)
     }
 }
 

@@ -113,6 +113,14 @@ impl Health {
         first.as_ref().map_or(Ok(()), |first| Err(fault::broken(first)))
     }
 
+    /// The same, having looked whether the database is still where it was.
+    pub(super) fn look(&self) -> Result<()> {
+        if !self.database.is_there() {
+            self.poison("jobs.db was removed or replaced");
+        }
+        self.check()
+    }
+
     /// From now on no write is taken: trying again may seem to work while the data is lost.
     pub(super) fn poison(&self, why: &str) {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,7 +206,7 @@ impl Thread {
     }
 
     fn commit(&mut self, batch: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
-        if self.health.check().is_err() {
+        if self.health.look().is_err() {
             return Err(rusqlite::Error::InvalidQuery);
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
