@@ -49,7 +49,8 @@ impl Watch {
         let mut seen = None;
         let look = std::sync::Arc::new(Mutex::new(move |connection: &Connection| -> Applied<()> {
             let version: i64 = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-            if seen.replace(version).is_some_and(|seen| seen != version) {
+            // The first look is one too: what changed while this began was not heard of.
+            if seen.replace(version) != Some(version) {
                 // Nobody listens any more: no harm.
                 drop(hints.send(Change::Unknown));
             }
@@ -62,7 +63,7 @@ impl Watch {
                 look(connection)
             });
         };
-        ask();
+        let first = ask.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
                 // This is the watcher's own thread; meanwhile the system merges what else is written.
@@ -72,6 +73,7 @@ impl Watch {
         });
         let watched = watcher.and_then(|mut watcher| {
             watcher.watch(&self.database.log_file(), RecursiveMode::NonRecursive)?;
+            first();
             Ok(watcher)
         });
         watched.inspect_err(|error| tracing::warn!(%error, "changes by other processes will be noticed late")).ok()
