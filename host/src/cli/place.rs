@@ -40,6 +40,9 @@ impl Place {
                 base.data_dir().join("au-host")
             }
         };
+        if dir.exists() && !dir.is_dir() {
+            return Err(Error::invalid("--data", format!("{} is not a folder", dir.display())).into());
+        }
         let named = common.config.as_ref().map(absolute).transpose()?;
         let config = Config::find(named.as_deref(), &dir)?;
         Ok(Self { dir, config, named })
