@@ -22,17 +22,30 @@ const STOPPING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
     let local = place.look().await?;
-    for id in ids {
+    let each_one = async |id| {
         let job = local.host().handle(id).metadata().await.map_err(Trouble::of(id))?;
         let unattended = local.is_unattended(id).await.map_err(Trouble::of(id))?;
         let standing = Standing { job, unattended };
-        if out.json {
-            out.facts(&standing)?;
-        } else {
-            out.line(&described(&standing))?;
+        if out.json { out.facts(&standing) } else { out.line(&described(&standing)) }
+    };
+    each(out, ids, each_one).await
+}
+
+/// Does something about each job: what goes wrong with one is told, and leaves out none of the rest. The first such thing
+/// decides the exit code.
+pub(crate) async fn each(out: Out, ids: Vec<JobId>, mut act: impl AsyncFnMut(JobId) -> Result) -> Result {
+    let mut first = None;
+    for id in ids {
+        match act(id).await {
+            Ok(()) => {}
+            Err(trouble @ Trouble::Host(..)) => {
+                out.trouble(&trouble);
+                first.get_or_insert(trouble.code());
+            }
+            Err(other) => return Err(other),
         }
     }
-    Ok(())
+    first.map_or(Ok(()), |code| Err(Trouble::Said(code)))
 }
 
 /// Where a job stands, and whether it should run by now and nobody has it.
@@ -192,25 +205,23 @@ pub(crate) fn note_dropped(out: Out, usage: &Usage) {
 
 pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
     let local = place.look().await?;
-    let mut first = None;
-    for id in command.ids {
-        match cancel_one(place, &local, id, &command.reason).await {
-            Ok(job) if out.json => out.facts(&job)?,
-            Ok(job) if job.status.is_finished() => out.note(&format!("cancelled {id}")),
-            Ok(_) => out.note(&format!("asked {id} to stop; its worker has not answered yet")),
-            Err(Trouble::Host(error, _)) => {
-                let trouble = Trouble::Host(error, Some(id));
-                out.trouble(&trouble);
-                first.get_or_insert(trouble.code());
-            }
-            Err(other) => return Err(other),
+    let each_one = async |id| {
+        let job = stopped(place, &local, id, &command.reason).await?;
+        if out.json {
+            return out.facts(&job);
         }
-    }
-    first.map_or(Ok(()), |code| Err(Trouble::Said(code)))
+        if job.status.is_finished() {
+            out.note(&format!("cancelled {id}"));
+        } else {
+            out.note(&format!("asked {id} to stop; its worker has not answered yet"));
+        }
+        Ok(())
+    };
+    each(out, command.ids, each_one).await
 }
 
 /// Asks it to stop, and sees whether it did.
-async fn cancel_one(place: &Place, local: &Local, id: JobId, reason: &str) -> Result<Summary> {
+async fn stopped(place: &Place, local: &Local, id: JobId, reason: &str) -> Result<Summary> {
     let handle = local.host().handle(id);
     handle.cancel(reason).await.map_err(Trouble::of(id))?;
     match place.tend(local, id, handle.wait(STOPPING)).await? {

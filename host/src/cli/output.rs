@@ -32,15 +32,15 @@ impl Out {
         self.line(&escaped(&text))
     }
 
-    /// A job's output: to a file, or as it is.
-    pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>) -> Result {
+    /// A job's output: to a file, or as it is; bytes are no good on a terminal, which is told how to get them `again`.
+    pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>, again: &str) -> Result {
         if let Some(file) = file {
             return std::fs::write(file, payload.bytes()).map_err(|error| Trouble::file(file, &error));
         }
         let text = payload.is_json() || payload.content_type().starts_with("text/");
         if !text && io::stdout().is_terminal() {
             let (kind, size) = (payload.content_type(), super::units::bytes(payload.len()));
-            return self.line(&format!("({size} of {kind}; use -o FILE to keep it)"));
+            return self.line(&format!("({size} of {kind}: not for a terminal; {again} writes it to a file)"));
         }
         if io::stdout().is_terminal() {
             return self.line(&clean(String::from_utf8_lossy(payload.bytes()).trim_end_matches('\n'), usize::MAX));

@@ -37,7 +37,7 @@ impl Place {
             Some(dir) => absolute(dir)?,
             None => {
                 let base = etcetera::choose_base_strategy().map_err(|error| Error::fault("home folder", error))?;
-                base.data_dir().join("au-host")
+                absolute(&base.data_dir().join("au-host"))?
             }
         };
         if dir.exists() && !dir.is_dir() {

@@ -108,12 +108,7 @@ async fn finish(handle: &Handle, out: Out, command: &Run) -> Result {
     let job = handle.metadata().await.map_err(Trouble::of(id))?;
     jobs::note_dropped(out, &job.usage);
     let outcome = handle.result(None).await;
-    let completed = outcome.is_ok();
-    let told = result::report(out, Report { job, outcome, file: command.output.as_deref() });
-    if completed && !command.ephemeral && told.as_ref().is_err_and(Trouble::is_loud) {
-        out.note(&format!("the job is done, and its result is kept: au-host result {id}"));
-    }
-    told
+    result::report(out, Report { job, outcome, file: command.output.as_deref(), kept: !command.ephemeral })
 }
 
 pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
@@ -122,11 +117,14 @@ pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
     command.settings.apply(&mut request)?;
     let handle = local.host().submit(request).await?;
     let id = handle.id();
+    // First of all what it is called: it is kept, even if nobody can be found to run it.
+    if out.json {
+        out.facts(&handle.metadata().await.map_err(Trouble::of(id))?)?;
+    } else {
+        out.line(&id.to_string())?;
+    }
     if !command.no_worker {
         place.ensure_worker()?;
     }
-    if out.json {
-        return out.facts(&handle.metadata().await.map_err(Trouble::of(id))?);
-    }
-    out.line(&id.to_string())
+    Ok(())
 }

@@ -4,10 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use au_host::{Error, JobId};
+use au_host::{Error, JobId, clean};
 use serde_json::{Value, json};
 
 use super::advice::advice;
+
+/// Of what somebody typed, this much is said again.
+const NAME_LIMIT: usize = 200;
 
 pub(crate) type Result<T = (), E = Trouble> = std::result::Result<T, E>;
 
@@ -122,7 +125,7 @@ fn said(error: &Error, job: Option<JobId>) -> (String, String) {
             (format!("no {what} {name}"), "nothing is there".to_owned())
         }
         Error::NotFound { what, name, nearest } => (
-            format!("no {what} {name}"),
+            format!("no {what} {}", clean(name, NAME_LIMIT)),
             nearest.as_ref().map_or_else(
                 || format!("no {what} of this name is known here"),
                 |nearest| format!("did you mean {nearest}?"),

@@ -76,6 +76,7 @@ fn a_function_that_is_not_there_is_told_with_the_nearest_that_is() {
     has(&folder.run(["run", "guest", "ecko"]).failed(3), "did you mean echo?");
     has(&folder.run(["run", "one", "ecko", "1"]).failed(3), "did you mean echo?");
     has(&folder.run(["run", "guest", "zzzzzz"]).failed(3), "no function zzzzzz");
+    assert!(folder.run(["run", "guest", &"z".repeat(100_000)]).failed(3).len() < 1000);
 }
 
 #[test]

@@ -34,6 +34,15 @@ fn a_relative_folder_is_the_same_for_the_process_in_the_background() {
 }
 
 #[test]
+fn a_relative_home_is_the_same_for_it_too() {
+    let folder = Folder::new();
+    let rel = |words: &[&str]| Ran::of(bare(folder.0.path()).env("HOME", "rel").args(words)).succeeded();
+    let id = rel(&["run", "guest.wasm", "echo", "7", "--detach"]).line();
+    assert_eq!(rel(&["result", &id]).out, "[7]\n");
+    assert!(folder.path("rel/.local/share/au-host/jobs.db").exists());
+}
+
+#[test]
 fn a_data_folder_that_is_a_file_or_cannot_be_made_is_told() {
     let folder = Folder::new();
     folder.write("file", "");

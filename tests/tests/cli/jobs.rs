@@ -59,6 +59,27 @@ fn the_status_of_several_jobs_comes_in_the_order_they_were_asked_for() {
 }
 
 #[test]
+fn one_that_is_not_there_leaves_out_none_of_the_others() {
+    let folder = Folder::filled();
+    let (done, nobody) = (finished(&folder, &["echo"]), "01a210e6-75f6-745d-a226-d83f096fd45d");
+    for verb in ["status", "wait"] {
+        let ran = folder.run([verb, nobody, &done]).ended(3);
+        has(&ran.out, &format!("{done} completed"));
+        has(&ran.err, &format!("no job {nobody}"));
+    }
+}
+
+#[test]
+fn a_job_that_nobody_can_be_found_for_is_kept_and_named() {
+    let folder = Folder::filled();
+    // Where a worker would log to.
+    fs::create_dir(folder.data().join("worker.log")).unwrap();
+    let ran = folder.run(["submit", "guest", "echo"]).ended(5);
+    has(&ran.err, "background worker failed");
+    assert_eq!(folder.status(&ran.line())["status"], "pending");
+}
+
+#[test]
 fn a_wait_for_several_tells_each_and_ends_with_the_first_failure() {
     let folder = Folder::filled();
     let ids = ["echo", "fail", "echo"].map(|function| folder.run(["submit", "guest", function]).succeeded().line());

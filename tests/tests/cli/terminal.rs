@@ -48,7 +48,11 @@ fn bytes_are_not_written_to_a_terminal() {
     let folder = Folder::filled();
     folder.write("in.dat", [0x1b, 0x5b, 0xff, 0x00]);
     let output = shown(&folder, "run guest echo -i in.dat").succeeded().out;
-    has(&output, "(4 B of application/octet-stream; use -o FILE to keep it)");
+    let id = folder.list()[0]["id"].as_str().unwrap().to_owned();
+    has(
+        &output,
+        &format!("(4 B of application/octet-stream: not for a terminal; `au-host result {id} -o FILE` writes"),
+    );
     assert!(!output.contains('\u{0}'), "{output:?}");
 }
 
