@@ -21,6 +21,8 @@ use crate::store::{Change, Heartbeat, Store};
 const BEATS: u32 = 10;
 /// Least time between two looks at everything that is waited for.
 const LOOK: Duration = Duration::from_millis(5);
+/// After so long without a hint all that is waited for is looked at: hints may be missed, and nobody must wait for ever.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The thread that says that this host lives, and what stops it.
 #[derive(Debug)]
@@ -83,12 +85,16 @@ impl Inner {
     async fn heard(&self, change: Change) {
         match change {
             Change::Job(id) => self.hub.look(id),
-            Change::Unknown => self.hub.look_all(|id| self.running.holds(id)),
+            Change::Unknown => self.look_at_what_is_waited_for(),
         }
         if self.takes() == Takes::Everything {
             self.stir();
         }
         self.look_for_cancels(change).await;
+    }
+
+    fn look_at_what_is_waited_for(&self) {
+        self.hub.look_all(|id| self.running.holds(id));
     }
 
     /// Stops those of this host's jobs that somebody else asked to cancel.
@@ -168,10 +174,15 @@ impl Heart {
 
 async fn listen(host: Weak<Inner>, mut changes: futures::stream::BoxStream<'static, Change>) {
     let Some(closing) = host.upgrade().map(|inner| inner.closing.clone()) else { return };
-    while let Some(Some(change)) = closing.run_until_cancelled(changes.next()).await {
+    let mut hear = async || tokio::time::timeout(SILENCE, changes.next()).await;
+    while let Some(heard) = closing.run_until_cancelled(hear()).await {
         let began = Instant::now();
         let Some(inner) = host.upgrade() else { return };
-        inner.heard(change).await;
+        match heard {
+            Ok(Some(change)) => inner.heard(change).await,
+            Ok(None) => return,
+            Err(_) => inner.look_at_what_is_waited_for(),
+        }
         drop(inner);
         // A busy neighbour must not keep this host busy looking: it rests longer than it looked.
         tokio::time::sleep(LOOK.max(began.elapsed() * 4)).await;

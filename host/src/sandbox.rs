@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+const TIMEOUT: &str = "timeout";
 
 /// How much one attempt may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,28 +180,27 @@ impl SandboxPolicy {
     /// silently. `Invalid` when a limit is nothing at all.
     pub fn resolve(&self, request: &SandboxRequest) -> Result<Sandbox> {
         self.admit_grants(&request.grants)?;
-        let bounded = |name, asked: Option<u64>, default: u64, ceiling: u64| bound(name, asked, default, ceiling);
         let (default, ceiling) = (&self.default, &self.ceiling);
         let asked_millis = request.timeout.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-        let timeout = bounded("timeout in ms", asked_millis, to_millis(default.timeout), to_millis(ceiling.timeout))?;
+        let timeout = bound(TIMEOUT, asked_millis, to_millis(default.timeout), to_millis(ceiling.timeout))?;
         let limits = Limits {
             timeout: Duration::from_millis(timeout),
-            memory: bounded("memory", request.memory, default.memory, ceiling.memory)?,
+            memory: bound("memory", request.memory, default.memory, ceiling.memory)?,
             fuel: match (request.fuel.or(default.fuel), ceiling.fuel) {
                 (Some(fuel), ceiling) => Some(bound("fuel", Some(fuel), fuel, ceiling.unwrap_or(u64::MAX))?),
                 (None, ceiling) => ceiling,
             },
-            table_elements: bounded(
+            table_elements: bound(
                 "table_elements",
                 request.table_elements,
                 default.table_elements,
                 ceiling.table_elements,
             )?,
-            instances: bounded("instances", request.instances, default.instances, ceiling.instances)?,
-            output: bounded("output", request.output, default.output, ceiling.output)?,
-            log_bytes: bounded("log_bytes", request.log_bytes, default.log_bytes, ceiling.log_bytes)?,
-            log_lines: bounded("log_lines", request.log_lines, default.log_lines, ceiling.log_lines)?,
-            stack: bounded("stack", request.stack, default.stack, ceiling.stack)?,
+            instances: bound("instances", request.instances, default.instances, ceiling.instances)?,
+            output: bound("output", request.output, default.output, ceiling.output)?,
+            log_bytes: bound("log_bytes", request.log_bytes, default.log_bytes, ceiling.log_bytes)?,
+            log_lines: bound("log_lines", request.log_lines, default.log_lines, ceiling.log_lines)?,
+            stack: bound("stack", request.stack, default.stack, ceiling.stack)?,
         };
         Ok(Sandbox { limits, grants: request.grants.clone() })
     }
@@ -226,10 +226,20 @@ fn bound(name: &str, asked: Option<u64>, default: u64, ceiling: u64) -> Result<u
     match asked {
         Some(0) => Err(Error::invalid("limit", format!("{name} of 0 leaves nothing to run with"))),
         Some(value) if value > ceiling => {
-            Err(Error::refused(format!("{name} of {value} is over this host's ceiling of {ceiling}; ask for less")))
+            let (value, ceiling) = (shown(name, value), shown(name, ceiling));
+            Err(Error::refused(format!("{name} of {value} is over this host's ceiling of {ceiling}")))
         }
         Some(value) => Ok(value),
         None => Ok(default.min(ceiling)),
+    }
+}
+
+/// A limit's value as people read it.
+fn shown(name: &str, value: u64) -> String {
+    match (name, value) {
+        (TIMEOUT, millis) => humantime::format_duration(Duration::from_millis(millis)).to_string(),
+        ("memory" | "output" | "log_bytes" | "stack", bytes) if bytes >= MIB => format!("{} MiB", bytes / MIB),
+        (_, plain) => plain.to_string(),
     }
 }
 

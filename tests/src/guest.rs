@@ -8,7 +8,8 @@ use bytes::Bytes;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-const CONTRACT: &str = include_str!("../../wit/au-compute.wit");
+/// What guests and hosts agree on.
+pub const CONTRACT: &str = include_str!("../../wit/au-compute.wit");
 const GUEST: &str = include_str!("../fixtures/guest.wat");
 
 /// What a component is made of, besides its core module.
@@ -52,6 +53,21 @@ impl Parts<'_> {
 #[must_use]
 pub fn component(text: &str) -> Bytes {
     Parts::default().component(text)
+}
+
+/// The same, of another contract.
+///
+/// # Panics
+/// When it is no such module.
+#[must_use]
+pub fn component_of(contract: &str, text: &str) -> Bytes {
+    let mut module = wat::parse_str(text).expect("the text is a module");
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("au-compute.wit", contract).expect("the contract is WIT");
+    let world = resolve.select_world(&[package], Some("compute")).expect("it has the world `compute`");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata can be added");
+    let encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
+    encoder.validate(true).encode().expect("it is a component").into()
 }
 
 /// The component of `guest.wat`.

@@ -74,6 +74,7 @@ pub const SHARED: &[Property<Open>] = properties![
     "of racing finishes through many handles one wins" => shared::one_finish_wins,
     "one key names one job through many handles" => shared::one_key,
     "another handle hears of a change" => shared::hint,
+    "whoever begins to listen is told to look, for what changed meanwhile" => shared::first_hint,
     "the jobs of a handle that is gone are due at once" => shared::gone_handle,
     "the jobs of a living handle are not" => shared::living_handle,
     "large payloads of a living handle are not swept" => shared::no_sweep_of_the_living,

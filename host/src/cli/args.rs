@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use au_host::{JobId, ModuleName, Status};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use super::units::{Binding, Size};
+use super::units::{self, Binding, Size};
 
 /// Runs functions compiled to WebAssembly as sandboxed, durable jobs.
 #[derive(Debug, Parser)]
@@ -21,6 +22,8 @@ pub(crate) struct Cli {
 
 const EXITS: &str =
     "Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 refused, 5 host error, 124 timed out, 130 cancelled";
+
+const STOPS: &str = "Ctrl-C or SIGTERM cancels the job; a second one ends this program at once";
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
@@ -41,11 +44,13 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a function, follow it, and print its result
+    #[command(after_help = STOPS)]
     Run(Run),
     /// Keep a job and print its id; a process in the background runs it
     Submit(Submit),
     /// Show where jobs stand
     Status {
+        /// As `run --detach`, `submit` and `list` print it
         #[arg(required = true, value_name = "ID")]
         ids: Vec<JobId>,
     },
@@ -61,13 +66,14 @@ pub(crate) enum Verb {
     Cancel(Cancel),
     /// Forget finished jobs, with their results and logs
     Rm {
+        /// As `run --detach`, `submit` and `list` print it
         #[arg(required = true, value_name = "ID")]
         ids: Vec<JobId>,
     },
     /// Remove jobs whose time to live has run out
     Cleanup {
         /// Finished jobs of this age too, whatever their time to live: 7d, 12h
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = units::time)]
         older_than: Option<Duration>,
     },
     /// Show what can be called
@@ -109,7 +115,7 @@ pub(crate) struct Call {
 #[command(next_help_heading = "Limits, grants, job")]
 pub(crate) struct Settings {
     /// Longest an attempt may take: 30s, 2h [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) timeout: Option<Duration>,
     /// Most memory: 64MiB, 2GiB [default: 128MiB]
     #[arg(long, value_name = "SIZE")]
@@ -154,16 +160,16 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub(crate) attempts: Option<u32>,
     /// Rest before the second attempt, doubled before each further one [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) retry_delay: Option<Duration>,
     /// Higher ones are started first
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) priority: Option<i32>,
     /// How long it is kept after it finished [default: until it is removed]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) ttl: Option<Duration>,
     /// Start no earlier than this long from now
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) delay: Option<Duration>,
     /// Submitting twice with one key gives one job
     #[arg(long, value_name = "TEXT")]
@@ -203,10 +209,11 @@ pub(crate) struct Submit {
 
 #[derive(Debug, Args)]
 pub(crate) struct ResultOf {
+    /// As `run --detach`, `submit` and `list` print it
     #[arg(value_name = "ID")]
     pub(crate) id: JobId,
     /// Longest to wait; the job goes on all the same [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) timeout: Option<Duration>,
     /// Write the result to this file
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -215,15 +222,17 @@ pub(crate) struct ResultOf {
 
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
+    /// As `run --detach`, `submit` and `list` print it
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<JobId>,
     /// Longest to wait; the jobs go on all the same [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
+    /// As `run --detach`, `submit` and `list` print it
     #[arg(value_name = "ID")]
     pub(crate) id: JobId,
     /// Go on until the job has finished
@@ -233,8 +242,8 @@ pub(crate) struct Logs {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only these: pending, running, completed, failed, cancelled
-    #[arg(long, value_delimiter = ',')]
+    /// Only these; several with commas
+    #[arg(long, value_delimiter = ',', value_parser = statuses())]
     pub(crate) status: Vec<Status>,
     /// Only calls of this function
     #[arg(long)]
@@ -252,6 +261,7 @@ pub(crate) struct List {
 
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
+    /// As `run --detach`, `submit` and `list` print it
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<JobId>,
     /// Why; it is kept with the job
@@ -271,11 +281,11 @@ pub(crate) struct Work {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Module {
-    /// Check, compile and keep a module
+    /// Check, compile and keep modules
     Add {
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-        /// What to call it [default: the file's name]
+        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        /// What to call it, if it is one [default: the file's name]
         #[arg(long, conflicts_with = "no_name")]
         name: Option<ModuleName>,
         /// Give it no name; its digest will do
@@ -293,4 +303,8 @@ pub(crate) enum Module {
         #[arg(required = true)]
         module: Vec<String>,
     },
+}
+
+fn statuses() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::as_str)).try_map(|name| name.parse())
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use au_host::registry::{Function, ModuleInfo};
+use au_host::registry::{Function, ModuleInfo, nearest};
 use au_host::{CBOR, Error, JSON, Local, MESSAGE_PACK, ModuleName, ModuleRef, OCTETS, Payload, Request};
 use serde_json::Value;
 
@@ -48,26 +48,33 @@ pub(crate) async fn request(local: &Local, call: &Call) -> Result<Request> {
     Ok(request)
 }
 
-/// Which function is meant, and what is left as its arguments. In a module of one function its name may be left out, if the
-/// first argument cannot be taken for a name.
+/// Which function is meant, and what is left as its arguments. In a module of one function its name may be left out.
 fn function(module: &ModuleInfo, call: &Call) -> Result<(String, Vec<Value>)> {
     let args: Vec<_> = call.args.iter().map(|text| value(text)).collect();
     match (&call.function, &*module.functions) {
         (None, [only]) => Ok((only.name.clone(), args)),
-        (Some(first), [only]) if *first != only.name && !value(first).is_string() => {
+        (Some(first), [only]) if is_argument(first, only, args.len()) => {
             Ok((only.name.clone(), [vec![value(first)], args].concat()))
         }
         (Some(name), _) => Ok((name.clone(), args)),
+        (None, []) => {
+            let why = "it describes no function, so there is nothing to call".into();
+            Err(Error::Module { code: "module_kind_mismatch".into(), why }.into())
+        }
         (None, all) => Err(Error::invalid("call", which(all)).into()),
     }
 }
 
+/// Whether this word, with so many after it, is the first argument of the only function: it is no word, or it makes their
+/// number right and does not look like a slip in the function's name.
+fn is_argument(word: &str, only: &Function, others: usize) -> bool {
+    let fits = || only.parameters() == Some(others + 1) && nearest(word, [&*only.name]).is_none();
+    word != only.name && (!value(word).is_string() || fits())
+}
+
 fn which(functions: &[Function]) -> String {
     let names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
-    match &*names {
-        [] => "the module describes no function".into(),
-        _ => format!("say which function: {}", names.join(", ")),
-    }
+    format!("say which function: {}", names.join(", "))
 }
 
 fn value(text: &str) -> Value {

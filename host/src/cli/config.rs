@@ -13,7 +13,7 @@ use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::trouble::{Result, Trouble};
-use super::units::Size;
+use super::units::{self, Size};
 
 /// Its name, in a data folder.
 pub(crate) const NAME: &str = "au-host.toml";
@@ -124,7 +124,8 @@ impl Config {
 
     /// What a job may ask for. The caller owns the machine, unless it says otherwise.
     pub(crate) fn policy(&self) -> SandboxPolicy {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        // As humantime has it, so that it is told as `1year`.
+        const YEAR: Duration = Duration::from_secs(31_557_600);
         const HOUR: Duration = Duration::from_secs(60 * 60);
         let ceiling = Limits { timeout: YEAR, memory: 4 << 30, output: 1 << 30, ..Limits::ceiling() };
         let ceiling = self.ceiling.over(ceiling);
@@ -201,9 +202,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|error| format!("{text:?} is not a time such as 30s or 2h: {error}"))
+        units::time(text).map(Self)
     }
 }
 

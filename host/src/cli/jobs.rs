@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Clock, Error, Event, JobId, Status, Summary};
+use au_host::{Clock, Error, Event, JobId, Local, Status, Summary, Usage};
 use futures::StreamExt;
+use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Cancel, List, Logs};
@@ -16,21 +17,47 @@ use super::units;
 
 /// Lines of a log, and jobs, that are read in one go.
 const PAGE: usize = 1000;
+/// How long a worker may take to stop a job, before it is told that it has not.
+const STOPPING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
     let local = place.look().await?;
-    for id in ids {
+    let each_one = async |id| {
         let job = local.host().handle(id).metadata().await.map_err(Trouble::of(id))?;
-        if out.json {
-            out.facts(&job)?;
-        } else {
-            out.line(&described(&job))?;
-        }
-    }
-    Ok(())
+        let unattended = local.is_unattended(id).await.map_err(Trouble::of(id))?;
+        let standing = Standing { job, unattended };
+        if out.json { out.facts(&standing) } else { out.line(&described(&standing)) }
+    };
+    each(out, ids, each_one).await
 }
 
-fn described(job: &Summary) -> String {
+/// Does something about each job: what goes wrong with one is told, and leaves out none of the rest. The first such thing
+/// decides the exit code.
+pub(crate) async fn each(out: Out, ids: Vec<JobId>, mut act: impl AsyncFnMut(JobId) -> Result) -> Result {
+    let mut first = None;
+    for id in ids {
+        match act(id).await {
+            Ok(()) => {}
+            Err(trouble @ Trouble::Host(..)) => {
+                out.trouble(&trouble);
+                first.get_or_insert(trouble.code());
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    first.map_or(Ok(()), |code| Err(Trouble::Said(code)))
+}
+
+/// Where a job stands, and whether it should run by now and nobody has it.
+#[derive(Debug, Serialize)]
+struct Standing {
+    #[serde(flatten)]
+    job: Summary,
+    unattended: bool,
+}
+
+fn described(standing: &Standing) -> String {
+    let Standing { job, unattended } = standing;
     let mut lines = vec![format!("{} {}", job.id, job.status)];
     let mut fact = |name: &str, value: String| lines.push(format!("  {name:<10} {value}"));
     let name = job.options.module_name.as_deref().unwrap_or("");
@@ -52,6 +79,9 @@ fn described(job: &Summary) -> String {
     fact("attempt", format!("{} of {}", job.attempt, job.options.retry.attempts));
     if let Some(worker) = job.worker {
         fact("worker", worker.to_string());
+    }
+    if *unattended {
+        fact("unattended", format!("nobody runs it: `au-host wait {}` or `au-host work` does", job.id));
     }
     if let Some(progress) = &job.progress {
         fact("progress", format!("{:.0}% {}", progress.done * 100.0, progress.note));
@@ -161,32 +191,51 @@ pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
         }
         from += PAGE as u64;
     }
-    let dropped = handle.metadata().await.map_err(Trouble::of(command.id))?.usage.log_dropped;
+    note_dropped(out, &handle.metadata().await.map_err(Trouble::of(command.id))?.usage);
+    Ok(())
+}
+
+/// Says that a log is not whole.
+pub(crate) fn note_dropped(out: Out, usage: &Usage) {
+    let dropped = usage.log_dropped;
     if dropped > 0 {
         out.note(&format!("{dropped} more lines were dropped: the log was full (--max-log, --max-log-lines)"));
     }
-    Ok(())
 }
 
 pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
     let local = place.look().await?;
-    let mut first = None;
-    for id in command.ids {
-        match local.host().handle(id).cancel(&command.reason).await {
-            Ok(()) => out.note(&format!("cancelled {id}")),
-            Err(error) => {
-                let trouble = Trouble::Host(error, Some(id));
-                out.trouble(&trouble);
-                first.get_or_insert(trouble.code());
-            }
+    let each_one = async |id| {
+        let job = stopped(place, &local, id, &command.reason).await?;
+        if out.json {
+            return out.facts(&job);
         }
+        if job.status.is_finished() {
+            out.note(&format!("cancelled {id}"));
+        } else {
+            out.note(&format!("asked {id} to stop; its worker has not answered yet"));
+        }
+        Ok(())
+    };
+    each(out, command.ids, each_one).await
+}
+
+/// Asks it to stop, and sees whether it did.
+async fn stopped(place: &Place, local: &Local, id: JobId, reason: &str) -> Result<Summary> {
+    let handle = local.host().handle(id);
+    handle.cancel(reason).await.map_err(Trouble::of(id))?;
+    match place.tend(local, id, handle.wait(STOPPING)).await? {
+        Err(Error::WaitTimedOut { .. }) => handle.metadata().await.map_err(Trouble::of(id)),
+        other => other.map_err(Trouble::of(id)),
     }
-    first.map_or(Ok(()), |code| Err(Trouble::Said(code)))
 }
 
 pub(crate) async fn remove(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
     let local = place.look().await?;
     let removed = local.host().remove(&ids).await?;
+    if out.json {
+        return out.facts(&json!({ "removed": removed }));
+    }
     out.note(&format!("removed {removed}"));
     Ok(())
 }

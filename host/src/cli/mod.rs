@@ -1,5 +1,6 @@
 //! The command line: reads arguments, asks the library, prints. Nothing is decided here that a library user would miss.
 
+mod advice;
 mod args;
 mod call;
 mod config;
@@ -11,13 +12,15 @@ mod place;
 mod result;
 mod run;
 mod settings;
+mod signals;
 mod trouble;
 mod units;
+mod usage;
 mod work;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use self::args::{Cli, Verb};
 use self::output::Out;
@@ -28,11 +31,16 @@ use self::trouble::{Result, Trouble};
 const THREADS: usize = 2;
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let out = Out { json: cli.common.json, quiet: cli.common.quiet };
-    log();
-    open_more_files();
-    match start(cli, out) {
+    let (out, done) = match usage::parse() {
+        Ok(cli) => {
+            let out = Out { json: cli.common.json, quiet: cli.common.quiet };
+            log();
+            open_more_files();
+            (out, start(cli, out))
+        }
+        Err(told) => told,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             if trouble.is_loud() {
@@ -80,7 +88,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AU_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false).init();
 }
 
 /// Takes as many open files as this process may have: what most systems give at first is for programs of another age.

@@ -61,12 +61,23 @@ fn title(listed: &Listed) -> String {
 pub(crate) async fn module(place: &Place, out: Out, command: Module) -> Result {
     let local = place.look().await?;
     match command {
-        Module::Add { file, name, no_name } => add(&local, out, Add { file, name, no_name }).await,
+        Module::Add { files, name: Some(_), .. } if files.len() > 1 => {
+            Err(Error::invalid("--name", "one name cannot be given to several modules").into())
+        }
+        Module::Add { files, name, no_name } => {
+            for file in files {
+                add(&local, out, Add { file, name: name.clone(), no_name }).await?;
+            }
+            Ok(())
+        }
         Module::List => list(&local, out).await,
         Module::Show { module } => show(&local, out, &module).await,
         Module::Alias { name, module } => {
             let info = local.module(&module.parse()?).await?;
             local.alias(&name, info.digest).await?;
+            if out.json {
+                return out.facts(&json!({ "name": name, "module": info.digest }));
+            }
             out.note(&format!("{name} is {}", info.digest));
             Ok(())
         }
@@ -94,6 +105,9 @@ async fn add(local: &Local, out: Out, add: Add) -> Result {
     }
     if out.json {
         return out.facts(&json!({ "name": name, "module": info }));
+    }
+    if name.is_none() && !add.no_name {
+        out.note("its file's name cannot be a module's: --name gives it one");
     }
     let shown = name.map_or_else(|| info.digest.to_string(), |name| format!("{name} {}", info.digest));
     out.line(&shown)?;
@@ -148,6 +162,9 @@ async fn remove(local: &Local, out: Out, module: &str) -> Result {
     let names = names.map(|listed| listed.aliases).unwrap_or_default();
     if let (ModuleRef::Name(name), [_, _, ..]) = (&reference, &*names) {
         local.unalias(name).await?;
+        if out.json {
+            return out.facts(&json!({ "removed": { "name": name } }));
+        }
         out.note(&format!("removed the name {name}; {digest} has others"));
         return Ok(());
     }
@@ -159,6 +176,9 @@ async fn remove(local: &Local, out: Out, module: &str) -> Result {
         return Err(Error::refused(why).into());
     }
     local.remove_module(digest).await?;
+    if out.json {
+        return out.facts(&json!({ "removed": { "module": digest, "names": names } }));
+    }
     out.note(&format!("removed {digest}"));
     Ok(())
 }

@@ -1,6 +1,4 @@
-//! Everything this program prints: data to stdout, talk to stderr. Nothing else prints.
-#![allow(clippy::print_stderr, reason = "this is the one place that talks")]
-
+//! Everything this program prints: data to stdout, talk to stderr. Nothing else prints. What a guest says reaches no terminal raw.
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -31,18 +29,21 @@ impl Out {
     /// Facts for a program, in a line.
     pub(crate) fn facts<T: Serialize + ?Sized>(self, facts: &T) -> Result {
         let text = serde_json::to_string(facts).map_err(|error| au_host::Error::invalid("facts", error.to_string()))?;
-        self.line(&text)
+        self.line(&escaped(&text))
     }
 
-    /// A job's output: to a file, or as it is.
-    pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>) -> Result {
+    /// A job's output: to a file, or as it is; bytes are no good on a terminal, which is told how to get them `again`.
+    pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>, again: &str) -> Result {
         if let Some(file) = file {
             return std::fs::write(file, payload.bytes()).map_err(|error| Trouble::file(file, &error));
         }
         let text = payload.is_json() || payload.content_type().starts_with("text/");
         if !text && io::stdout().is_terminal() {
             let (kind, size) = (payload.content_type(), super::units::bytes(payload.len()));
-            return self.line(&format!("({size} of {kind}; use -o FILE to keep it)"));
+            return self.line(&format!("({size} of {kind}: not for a terminal; {again} writes it to a file)"));
+        }
+        if io::stdout().is_terminal() {
+            return self.line(&clean(String::from_utf8_lossy(payload.bytes()).trim_end_matches('\n'), usize::MAX));
         }
         let end: &[u8] = if text && !payload.bytes().ends_with(b"\n") { b"\n" } else { b"" };
         put(&[payload.bytes(), end])
@@ -51,17 +52,22 @@ impl Out {
     /// Something to say that is not data.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            talk(text);
         }
     }
 
     /// What went wrong: one line of what, one of why, one of what to do.
     pub(crate) fn trouble(self, trouble: &Trouble) {
         if self.json {
-            eprintln!("{}", trouble.facts());
+            talk(&escaped(&trouble.facts().to_string()));
         } else {
-            eprint!("{}", trouble.lines());
+            talk(clean(&trouble.lines(), usize::MAX).trim_end());
         }
+    }
+
+    /// Help or the version, coloured on a terminal.
+    pub(crate) fn help(self, help: &clap::Error) -> Result {
+        written(help.print())
     }
 
     /// A line of a guest's log, as data.
@@ -110,11 +116,15 @@ impl Bar {
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| self.out.note(text));
     }
+
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.end();
     }
 }
 
@@ -125,8 +135,25 @@ fn shown(entry: &LogEntry) -> String {
 
 fn put(parts: &[&[u8]]) -> Result {
     let mut stdout = io::stdout().lock();
-    let written = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
-    written.map_err(|error| match error.kind() {
+    written(parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush()))
+}
+
+/// A line to stderr. That nobody hears it is no reason to end: the exit code tells it too.
+fn talk(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// JSON whose strings cannot drive a terminal: what JSON itself leaves as it is of the control characters.
+fn escaped(json: &str) -> String {
+    let control = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    if !json.contains(control) {
+        return json.to_owned();
+    }
+    json.chars().map(|c| if control(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+fn written(done: io::Result<()>) -> Result {
+    done.map_err(|error| match error.kind() {
         // Whoever read has seen enough.
         io::ErrorKind::BrokenPipe => Trouble::ClosedPipe,
         _ => Trouble::from(au_host::Error::fault("stdout", error)),

@@ -37,9 +37,12 @@ impl Place {
             Some(dir) => absolute(dir)?,
             None => {
                 let base = etcetera::choose_base_strategy().map_err(|error| Error::fault("home folder", error))?;
-                base.data_dir().join("au-host")
+                absolute(&base.data_dir().join("au-host"))?
             }
         };
+        if dir.exists() && !dir.is_dir() {
+            return Err(Error::invalid("--data", format!("{} is not a folder", dir.display())).into());
+        }
         let named = common.config.as_ref().map(absolute).transpose()?;
         let config = Config::find(named.as_deref(), &dir)?;
         Ok(Self { dir, config, named })

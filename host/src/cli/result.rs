@@ -7,6 +7,7 @@ use au_host::{Error, Payload, Result as HostResult, Summary};
 use serde_json::{Value, json};
 
 use super::args::{ResultOf, Wait};
+use super::jobs;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
@@ -17,21 +18,31 @@ pub(crate) struct Report<'a> {
     pub(crate) job: Summary,
     pub(crate) outcome: HostResult<Payload>,
     pub(crate) file: Option<&'a Path>,
+    /// Whether its output can be had again.
+    pub(crate) kept: bool,
 }
 
 /// Prints the output, or fails with the reason why there is none.
 pub(crate) fn report(out: Out, report: Report<'_>) -> Result {
-    let Report { job, outcome, file } = report;
+    let Report { job, outcome, file, kept } = report;
     let id = job.id;
+    let again = if kept { format!("`au-host result {id} -o FILE`") } else { "-o FILE".into() };
+    let give = |output: &Payload| {
+        let given = out.payload(output, file, &again);
+        if kept && given.as_ref().is_err_and(Trouble::is_loud) {
+            out.note(&format!("the job is done, and its output is kept: {again}"));
+        }
+        given
+    };
     if out.json {
         if let (Ok(output), Some(_)) = (&outcome, file) {
-            out.payload(output, file)?;
+            give(output)?;
         }
         let value = outcome.as_ref().map_or(Value::Null, value);
         out.facts(&json!({ "job": job, "output": value }))?;
         return outcome.map(|_| ()).map_err(Trouble::of(id));
     }
-    out.payload(&outcome.map_err(Trouble::of(id))?, file)
+    give(&outcome.map_err(Trouble::of(id))?)
 }
 
 /// JSON as it is, text as a string; other bytes are for `-o FILE`.
@@ -51,18 +62,16 @@ pub(crate) async fn result(place: &Place, out: Out, command: ResultOf) -> Result
         return outcome.map(|_| ()).map_err(Trouble::of(command.id));
     }
     let job = handle.metadata().await.map_err(Trouble::of(command.id))?;
-    report(out, Report { job, outcome, file: command.output.as_deref() })
+    report(out, Report { job, outcome, file: command.output.as_deref(), kept: true })
 }
 
 pub(crate) async fn wait(place: &Place, out: Out, command: Wait) -> Result {
     let local = place.look().await?;
     let began = Instant::now();
-    let mut worst = 0;
-    for id in command.ids {
+    let each = async |id| {
         let left = command.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
         let handle = local.host().handle(id);
-        let waited = place.tend(&local, id, handle.wait(left)).await?;
-        let job = match waited {
+        let job = match place.tend(&local, id, handle.wait(left)).await? {
             // Of the time that was given, not of what was left of it.
             Err(Error::WaitTimedOut { id, .. }) => {
                 Err(Error::WaitTimedOut { id, waited: command.timeout.unwrap_or_default() })
@@ -75,13 +84,9 @@ pub(crate) async fn wait(place: &Place, out: Out, command: Wait) -> Result {
         } else {
             out.line(&format!("{id} {}{}", job.status, attempts(&job)))?;
         }
-        if let Err(error) = ended(job) {
-            let trouble = Trouble::Host(error, Some(id));
-            out.trouble(&trouble);
-            worst = if worst == 0 { trouble.code() } else { worst };
-        }
-    }
-    if worst == 0 { Ok(()) } else { Err(Trouble::Said(worst)) }
+        ended(job).map_err(Trouble::of(id))
+    };
+    jobs::each(out, command.ids, each).await
 }
 
 fn attempts(job: &Summary) -> String {

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use au_host::{Event, Handle, Local, Result as HostResult, Takes};
+use au_host::{Error, Event, Handle, Local, Request, Result as HostResult, Takes};
 use futures::StreamExt;
 
 use super::args::{Run, Submit};
-use super::call;
 use super::output::{Bar, Out};
 use super::place::Place;
 use super::result::{self, Report};
+use super::signals::Stops;
 use super::trouble::{Result, Trouble};
+use super::{call, jobs};
 
 /// How long a host that goes down waits for what it runs: it runs nothing any more.
 const GRACE: Duration = Duration::from_secs(1);
@@ -21,41 +22,72 @@ pub(crate) async fn run(place: &Place, out: Out, command: Run) -> Result {
         let submit = Submit { call: command.call, settings: command.settings, no_worker: false };
         return self::submit(place, out, submit).await;
     }
+    if let Some(file) = &command.output {
+        has_a_folder(file)?;
+    }
     let local = if command.ephemeral { place.ephemeral().await? } else { place.open(Takes::Own, None).await? };
-    let done = run_in(&local, out, &command).await;
+    let done = run_in(place, &local, out, &command).await;
     let closed = local.close(GRACE).await;
     done?;
     Ok(closed?)
 }
 
-async fn run_in(local: &Local, out: Out, command: &Run) -> Result {
+/// Known before the job runs, not after.
+fn has_a_folder(file: &Path) -> Result {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Error::not_found("folder", folder.display()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn run_in(place: &Place, local: &Local, out: Out, command: &Run) -> Result {
     let mut request = call::request(local, &command.call).await?;
     command.settings.apply(&mut request)?;
     let bar = out.bar(&request.function);
-    let handle = local.host().submit(request).await?;
-    let followed = follow(&handle, &bar).await;
+    let handle = kept(place, local, request, &bar).await;
     drop(bar);
-    followed?;
-    // A job with a key may have been another's, whom it is left to.
-    finish(&handle, out, command.output.as_deref()).await
+    finish(&handle?, out, command).await
 }
 
-/// Follows a job to its end. Ctrl-C cancels it; a second one ends this program.
-async fn follow(handle: &Handle, bar: &Bar) -> Result {
+/// Keeps the job, and follows it to its end.
+async fn kept(place: &Place, local: &Local, request: Request, bar: &Bar) -> Result<Handle> {
+    let may_be_of_another = request.key.is_some();
+    // Before it is kept: from here on no signal ends this program and leaves the job behind.
+    let mut stops = Stops::listen()?;
+    let handle = local.host().submit(request).await?;
+    let following = follow(&handle, bar, &mut stops);
+    if may_be_of_another {
+        place.tend(local, handle.id(), following).await??;
+    } else {
+        following.await?;
+    }
+    Ok(handle)
+}
+
+/// Follows a job to its end. The first signal cancels it, the second ends this program.
+async fn follow(handle: &Handle, bar: &Bar, stops: &mut Stops) -> Result {
     let following = events(handle, bar);
     let mut following = std::pin::pin!(following);
-    tokio::select! {
+    let stop = tokio::select! {
         done = &mut following => return done.map_err(Trouble::of(handle.id())),
-        () = interrupted() => {}
-    }
+        stop = stops.next() => stop,
+    };
     bar.say(&format!("cancelling job {}", handle.id()));
-    match handle.cancel("interrupted by Ctrl-C").await {
-        Ok(()) | Err(au_host::Error::Finished(_)) => {}
-        Err(error) => return Err(Trouble::Host(error, Some(handle.id()))),
-    }
+    let cancelling = async {
+        match handle.cancel(stop.reason()).await {
+            Ok(()) | Err(Error::Finished(_)) => following.await,
+            Err(error) => Err(error),
+        }
+    };
     tokio::select! {
-        done = &mut following => done.map_err(Trouble::of(handle.id())),
-        () = interrupted() => Err(Trouble::Said(130)),
+        done = cancelling => done.map_err(Trouble::of(handle.id())),
+        _ = stops.next() => {
+            bar.end();
+            // At once, for whoever asks twice will not wait for a disk that hangs. The job is as that of a killed worker.
+            std::process::exit(130)
+        }
     }
 }
 
@@ -71,17 +103,12 @@ async fn events(handle: &Handle, bar: &Bar) -> HostResult<()> {
     Ok(())
 }
 
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // No handler, then the signal ends this program by itself.
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn finish(handle: &Handle, out: Out, file: Option<&Path>) -> Result {
-    let job = handle.metadata().await.map_err(Trouble::of(handle.id()))?;
+async fn finish(handle: &Handle, out: Out, command: &Run) -> Result {
+    let id = handle.id();
+    let job = handle.metadata().await.map_err(Trouble::of(id))?;
+    jobs::note_dropped(out, &job.usage);
     let outcome = handle.result(None).await;
-    result::report(out, Report { job, outcome, file })
+    result::report(out, Report { job, outcome, file: command.output.as_deref(), kept: !command.ephemeral })
 }
 
 pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
@@ -90,11 +117,14 @@ pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
     command.settings.apply(&mut request)?;
     let handle = local.host().submit(request).await?;
     let id = handle.id();
+    // First of all what it is called: it is kept, even if nobody can be found to run it.
+    if out.json {
+        out.facts(&handle.metadata().await.map_err(Trouble::of(id))?)?;
+    } else {
+        out.line(&id.to_string())?;
+    }
     if !command.no_worker {
         place.ensure_worker()?;
     }
-    if out.json {
-        return out.facts(&handle.metadata().await.map_err(Trouble::of(id))?);
-    }
-    out.line(&id.to_string())
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Values as people write them on a command line.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-/// A number of bytes: `65536`, `64KiB`, `1.5G`. K, M, G count in 1024s, with or without `i` and `B`.
+/// A number of bytes: `65536`, `64KiB`, `1.5G`. K, M, G, T count in 1024s, with or without `i` and `B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) u64);
 
@@ -18,10 +19,11 @@ impl FromStr for Size {
             "k" => 10,
             "m" => 20,
             "g" => 30,
+            "t" => 40,
             _ => return Err(why()),
         };
         let number: f64 = number.parse().map_err(|_| why())?;
-        let bytes = number * f64::from(1_u32 << shift);
+        let bytes = number * 2_f64.powi(shift);
         // Sizes this large are over every ceiling anyway.
         if !bytes.is_finite() || bytes > 9e15 {
             return Err(why());
@@ -29,6 +31,11 @@ impl FromStr for Size {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 9e15")]
         Ok(Self(bytes as u64))
     }
+}
+
+/// A span of time: `90s`, `1h 30m`.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("{text:?} is not a time such as 500ms, 30s, 5m, 2h or 7d"))
 }
 
 /// A number of bytes as people read them.
@@ -78,6 +85,7 @@ mod tests {
         for wrong in ["", "MiB", "-1", "1x", "1e400", "inf", "99999999999g"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(read("1t"), Ok(1 << 40));
     }
 
     #[test]

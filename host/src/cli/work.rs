@@ -8,31 +8,24 @@ use au_host::{Local, Status, Takes};
 use super::args::Work;
 use super::output::Out;
 use super::place::Place;
-use super::trouble::Result;
+use super::signals::Stops;
+use super::trouble::{Result, Trouble};
 
 /// How long jobs may go on once this is told to stop; then they are given back, for others to run.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
+    ignore_hangups()?;
     let slots = command.slots.map(usize::from);
-    if !command.until_idle {
-        let local = place.open(Takes::Everything, slots).await?;
-        out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
-        let stopped = stopped().await;
-        out.note("stopping: jobs that run have ten seconds; once more, and they are given back now");
-        stopped.and(drain(&local).await)
-    } else {
-        until_idle(place, slots).await
+    if command.until_idle {
+        return until_idle(place, slots).await;
     }
-}
-
-/// Ends what runs within the grace, or at once when it is told a second time.
-async fn drain(local: &Local) -> Result {
-    tokio::select! {
-        closed = local.host().shutdown(GRACE) => return Ok(closed?),
-        again = stopped() => again?,
-    }
-    Ok(local.host().shutdown(Duration::ZERO).await?)
+    let mut stops = Stops::listen()?;
+    let local = place.open(Takes::Everything, slots).await?;
+    out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
+    stops.next().await;
+    out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them up at once");
+    close(local, &mut stops).await
 }
 
 /// One at a time in a folder. Whoever wants something run either sees the lock held, and then it was kept before the last
@@ -40,12 +33,12 @@ async fn drain(local: &Local) -> Result {
 async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
     std::fs::create_dir_all(place.path()).map_err(|error| au_host::Error::fault("data folder", error))?;
     let Some(mut lock) = place.lock()? else { return Ok(()) };
+    let mut stops = Stops::listen()?;
     let local = place.open(Takes::Everything, slots).await?;
-    let mut ended = Ok(());
     loop {
         tokio::select! {
             () = local.host().idle() => {}
-            stop = stopped() => { ended = stop; break }
+            _ = stops.next() => break,
         }
         drop(lock);
         if !is_left(&local).await? {
@@ -56,8 +49,7 @@ async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
             None => break,
         }
     }
-    drain(&local).await?;
-    ended
+    close(local, &mut stops).await
 }
 
 async fn is_left(local: &Local) -> Result<bool> {
@@ -65,21 +57,22 @@ async fn is_left(local: &Local) -> Result<bool> {
     Ok(!local.host().list(filter, None, 1).await?.is_empty())
 }
 
-/// Ctrl-C or a request to end. That a terminal goes does not end it.
-async fn stopped() -> Result {
+/// Lets jobs end or gives them back. Who asks once more does not want to wait for that: their jobs are as those of a killed
+/// worker, and the next one takes them.
+async fn close(local: Local, stops: &mut Stops) -> Result {
+    tokio::select! {
+        closed = local.close(GRACE) => Ok(closed?),
+        _ = stops.next() => Err(Trouble::Said(130)),
+    }
+}
+
+/// That a terminal goes does not end a worker.
+fn ignore_hangups() -> Result {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let fault = |error| au_host::Error::fault("signals", error);
-        let mut term = signal(SignalKind::terminate()).map_err(fault)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(fault)?;
-        let hung = async { while hangup.recv().await.is_some() {} };
-        tokio::select! {
-            _ = term.recv() => Ok(()),
-            () = hung => Ok(()),
-            done = tokio::signal::ctrl_c() => Ok(done.map_err(fault)?),
-        }
+        // Once heard, always heard: the signal does nothing from now on.
+        drop(signal(SignalKind::hangup()).map_err(|error| au_host::Error::fault("signals", error))?);
     }
-    #[cfg(not(unix))]
-    Ok(tokio::signal::ctrl_c().await.map_err(|error| au_host::Error::fault("signals", error))?)
+    Ok(())
 }

@@ -31,6 +31,12 @@ impl Function {
         signature::signature(self)
     }
 
+    /// How many parameters it has, if it says so.
+    #[must_use]
+    pub fn parameters(&self) -> Option<usize> {
+        self.input_schema.as_ref().and_then(signature::parameters).map(|parameters| parameters.len())
+    }
+
     /// Whether the function can be called with this input. Only JSON is looked at, and only if there is a schema. To check
     /// many inputs, keep a [`Checker`].
     ///

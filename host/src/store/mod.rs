@@ -75,7 +75,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn leave(&self, worker: WorkerId) -> Result<()>;
 
     /// Hints at changes by others than this handle of the store: may miss some, repeat some, and say `Unknown` for any.
-    /// Nothing but latency depends on it.
+    /// Nothing but latency depends on it. A store that several processes share hints once when a handle is first asked this,
+    /// for what changed before it could hear of changes.
     fn changes(&self) -> BoxStream<'static, Change>;
 
     /// Whether the store takes writes: `Err` says why not.

@@ -68,6 +68,12 @@ pub(super) async fn hint(open: Open) {
     }
 }
 
+pub(super) async fn first_hint(open: Open) {
+    let store = open();
+    let mut changes = store.changes();
+    assert_eq!(changes.next().await, Some(Change::Unknown));
+}
+
 pub(super) async fn gone_handle(open: Open) {
     let (stays, goes) = (open(), open());
     let (alive, dead) = (jobs::worker(), jobs::worker());

@@ -63,7 +63,7 @@ impl Watch {
                 look(connection)
             });
         };
-        ask();
+        let first = ask.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
                 // This is the watcher's own thread; meanwhile the system merges what else is written.
@@ -73,6 +73,7 @@ impl Watch {
         });
         let watched = watcher.and_then(|mut watcher| {
             watcher.watch(&self.database.log_file(), RecursiveMode::NonRecursive)?;
+            first();
             Ok(watcher)
         });
         watched.inspect_err(|error| tracing::warn!(%error, "changes by other processes will be noticed late")).ok()

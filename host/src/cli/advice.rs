@@ -1,0 +1,65 @@
+//! What a user can do about an error.
+
+use au_host::{Error, FailureKind, JobId};
+
+const MODULES: &str = "`au-host module list` shows what there is; a file is given as ./name.wasm";
+const FUNCTIONS: &str = "`au-host functions TARGET` shows what is expected";
+
+/// One line on what to do about it.
+pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
+    let of = |verb: &str| job.map_or_else(|| format!("au-host {verb} ID"), |id| format!("au-host {verb} {id}"));
+    match error {
+        Error::NotFound { what: "module", .. } | Error::Invalid { what: "module name", .. } => MODULES.into(),
+        Error::NotFound { what: "function", .. } => "`au-host functions TARGET` shows what it has".into(),
+        Error::NotFound { what: "job", .. } => {
+            "`au-host list` shows the jobs of this data folder; --data names another".into()
+        }
+        Error::NotFound { .. } => "check the name and the folder you are in".into(),
+        Error::Expired(_) => "run it again, with a longer --ttl".into(),
+        Error::Invalid { what: "file", .. } => "check that it can be read and written".into(),
+        Error::Invalid { what: "input" | "call" | "output", .. } => FUNCTIONS.into(),
+        Error::Invalid { what: "configuration", .. } => "mend it, or name another with --config".into(),
+        Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
+        Error::Invalid { .. } => "`--help` shows what can be given".into(),
+        Error::Refused { .. } => "ask for less, or for something else".into(),
+        Error::Module { code, .. } => refused(code).into(),
+        Error::Busy { .. } => "wait a little and repeat it".into(),
+        Error::Finished(_) => format!("`{}` shows how it ended", of("result")),
+        Error::WaitTimedOut { id, .. } => format!("`au-host wait {id}` waits on, `au-host cancel {id}` stops it"),
+        Error::Failed(failure) => failed(failure.kind, &of("logs")),
+        Error::Cancelled { .. } => "run it again if it was a mistake".into(),
+        Error::StorageFull { .. } => "make room: `au-host cleanup --older-than 7d`, or another --data".into(),
+        Error::Corrupt { .. } => "remove it with `au-host rm` or add it again; the others are fine".into(),
+        _ => "`au-host doctor` looks for the cause".into(),
+    }
+}
+
+/// A module that is not taken.
+fn refused(code: &str) -> &'static str {
+    match code {
+        "precompiled_refused" => "give the .wasm file it was compiled from",
+        "text_refused" => "give the compiled .wasm file; `wat2wasm` makes one of WebAssembly text",
+        "module_invalid" => "check that the file is whole, and build or copy it again",
+        code if code.starts_with("limit:") || code == "module_too_large" => {
+            "make it smaller: build with optimisation, and strip it"
+        }
+        _ => "build it with au-guest, as README.md shows",
+    }
+}
+
+/// A job that failed.
+fn failed(kind: FailureKind, logs: &str) -> String {
+    match kind {
+        FailureKind::TimedOut => "give it more time: --timeout 2h".into(),
+        FailureKind::OutOfMemory => "give it more: --memory 512MiB".into(),
+        FailureKind::OutOfFuel => "give it more: --fuel".into(),
+        FailureKind::OutputTooLarge => "allow more: --max-output 64MiB".into(),
+        FailureKind::StackOverflow => "recurse less deeply, or give it more: --stack 2MiB".into(),
+        FailureKind::TableLimit => "allow more: --table-elements".into(),
+        FailureKind::InstanceLimit => "allow more: --instances".into(),
+        FailureKind::InvalidInput => FUNCTIONS.into(),
+        FailureKind::NotPermitted => "grant what it needs: --env, --dir, --clock, --random".into(),
+        FailureKind::Transient | FailureKind::Lost => "run it again, with more --attempts".into(),
+        _ => format!("`{logs}` shows what it said before"),
+    }
+}
