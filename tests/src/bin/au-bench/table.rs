@@ -93,8 +93,7 @@ impl Table {
     }
 
     pub(crate) fn json(&self) -> String {
-        let lines: Vec<_> =
-            self.rows.iter().map(|(group, row)| Line { group, row, verdict: row.verdict() }).collect();
+        let lines: Vec<_> = self.rows.iter().map(|(group, row)| Line { group, row, verdict: row.verdict() }).collect();
         serde_json::to_string_pretty(&lines).expect("names and numbers are JSON")
     }
 
