@@ -32,6 +32,8 @@ fn told(out: Out, words: &[OsString], error: &clap::Error) -> Result {
 /// The command that these words name, and how to call it.
 fn meant(words: &[OsString]) -> (clap::Command, String) {
     let mut command = Cli::command();
+    // Only then do its commands know of the options that all have.
+    command.build();
     let mut path = String::from("au-host");
     for word in words.iter().filter_map(|word| word.to_str()) {
         if let Some(found) = command.find_subcommand(word).cloned() {
