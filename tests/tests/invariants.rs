@@ -80,7 +80,7 @@ fn the_words_that_are_looked_for_are_found_where_they_may_stand() {
         ("store/file/take.rs", "rusqlite"),
         ("cli/args.rs", "clap"),
         ("registry/aot.rs", "unsafe"),
-        ("cli/output.rs", "eprintln!"),
+        ("cli/output.rs", "stderr()"),
         ("registry/child.rs", "stdout()"),
         ("clock.rs", "SystemTime"),
         ("host.rs", "tokio"),

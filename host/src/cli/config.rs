@@ -82,6 +82,7 @@ impl Config {
             Ok(text) => Self::read(&text)
                 .map_err(|why| Error::invalid("configuration", format!("{}: {why}", path.display())).into()),
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if named.is_none() => Err(Error::fault("data folder", error).into()),
             Err(error) => Err(Trouble::file(&path, &error)),
         }
     }

@@ -9,7 +9,7 @@ use super::args::Work;
 use super::output::Out;
 use super::place::Place;
 use super::signals::Stops;
-use super::trouble::{Result, Trouble};
+use super::trouble::Result;
 
 /// How long jobs may go on once this is told to stop; then they are given back, for others to run.
 const GRACE: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
     let local = place.open(Takes::Everything, slots).await?;
     out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
     stops.next().await;
-    out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them up at once");
+    out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them back at once");
     close(local, &mut stops).await
 }
 
@@ -57,13 +57,13 @@ async fn is_left(local: &Local) -> Result<bool> {
     Ok(!local.host().list(filter, None, 1).await?.is_empty())
 }
 
-/// Lets jobs end or gives them back. Who asks once more does not want to wait for that: their jobs are as those of a killed
-/// worker, and the next one takes them.
+/// Ends what runs within the grace; who asks once more has it given back at once, for others to run.
 async fn close(local: Local, stops: &mut Stops) -> Result {
     tokio::select! {
-        closed = local.close(GRACE) => Ok(closed?),
-        _ = stops.next() => Err(Trouble::Said(130)),
+        closed = local.host().shutdown(GRACE) => return Ok(closed?),
+        _ = stops.next() => {}
     }
+    Ok(local.close(Duration::ZERO).await?)
 }
 
 /// That a terminal goes does not end a worker.
