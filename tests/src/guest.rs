@@ -13,12 +13,20 @@ pub const CONTRACT: &str = include_str!("../../wit/au-compute.wit");
 const GUEST: &str = include_str!("../fixtures/guest.wat");
 
 /// What a component is made of, besides its core module.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
+    /// What it agrees on with its host; a test may change it.
+    pub contract: &'a str,
     /// Further packages of WIT, those first that others rest on; the last has a world `guest` that includes `au:compute/compute`.
     pub packages: &'a [&'a str],
     /// The name of an adapter, and its bytes.
     pub adapter: Option<(&'a str, &'a [u8])>,
+}
+
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self { contract: CONTRACT, packages: &[], adapter: None }
+    }
 }
 
 impl Parts<'_> {
@@ -30,7 +38,7 @@ impl Parts<'_> {
     pub fn component(self, text: &str) -> Bytes {
         let mut module = wat::parse_str(text).expect("the text is a module");
         let mut resolve = Resolve::default();
-        let mut package = resolve.push_str("au-compute.wit", CONTRACT).expect("the contract is WIT");
+        let mut package = resolve.push_str("au-compute.wit", self.contract).expect("the contract is WIT");
         for more in self.packages {
             package = resolve.push_str("more.wit", more).expect("it is WIT");
         }
@@ -53,21 +61,6 @@ impl Parts<'_> {
 #[must_use]
 pub fn component(text: &str) -> Bytes {
     Parts::default().component(text)
-}
-
-/// The same, of another contract.
-///
-/// # Panics
-/// When it is no such module.
-#[must_use]
-pub fn component_of(contract: &str, text: &str) -> Bytes {
-    let mut module = wat::parse_str(text).expect("the text is a module");
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("au-compute.wit", contract).expect("the contract is WIT");
-    let world = resolve.select_world(&[package], Some("compute")).expect("it has the world `compute`");
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata can be added");
-    let encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
-    encoder.validate(true).encode().expect("it is a component").into()
 }
 
 /// The component of `guest.wat`.

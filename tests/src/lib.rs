@@ -10,6 +10,12 @@ pub mod example;
 pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;
+pub mod machine;
 pub mod source;
 pub mod store;
 pub mod suite;
+
+/// What README.md shows compiles.
+#[cfg(all(doctest, feature = "wasm"))]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -41,7 +41,7 @@ fn hoarder() -> Bytes {
           (br_if $more (i32.or (local.get $number) (i32.eqz (i32.load8_u (i32.const 656))))))
         (i32.store (i32.const 640) (local.get $j)) (local.set $at (i32.const 640)) (local.set $len (i32.const 4))";
     let text = Own { imports, fields: r#"(data (i32.const 608) "file")"#, body }.text();
-    Parts { packages: &[FILES, WORLD], adapter: None }.component(&text)
+    Parts { packages: &[FILES, WORLD], ..Parts::default() }.component(&text)
 }
 
 /// How many files this process has open below a folder.

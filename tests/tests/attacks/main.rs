@@ -38,6 +38,7 @@ use au_host::{
     Failure, GrantCeiling, Handle, Local, LocalConfig, OCTETS, Payload, Request, SandboxPolicy, Status, Summary,
 };
 use au_tests::guest::{self, ask};
+use au_tests::machine::{has, is_root, skip};
 use bytes::Bytes;
 
 /// Long enough for anything that ends, on a machine that has other things to do.
@@ -124,20 +125,4 @@ async fn sing(local: &Local, number: u32) {
     let job = local.host().submit(Request { priority: 100, ..ask("echo", number) }).await.expect("the canary is kept");
     let song = job.result(LONG).await.expect("the canary sings");
     assert_eq!(song.bytes()[..], number.to_le_bytes());
-}
-
-/// Says why a test did not try what its name says.
-fn skip(why: &str) {
-    use std::io::Write;
-    drop(writeln!(std::io::stderr(), "SKIPPED: {why}"));
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::env::split_paths(&path).chain(["/sbin".into(), "/usr/sbin".into()]);
-    dirs.into_iter().any(|dir| dir.join(program).is_file())
 }

@@ -84,7 +84,7 @@ fn caller() -> Bytes {
           (if (i32.eq (local.get $i) (i32.const 2)) (then (call $bind-udp {with}))))"
     );
     let text = Own { imports: &imports, fields: r#"(data (i32.const 608) "localhost")"#, body: &body }.text();
-    Parts { packages: &[SOCKETS, WORLD], adapter: None }.component(&text)
+    Parts { packages: &[SOCKETS, WORLD], ..Parts::default() }.component(&text)
 }
 
 #[tokio::test]
@@ -115,7 +115,8 @@ async fn a_guest_that_wants_http_is_refused_when_it_is_added() {
     let imports = r#"(import "wasi:http/outgoing-handler@0.2.0" "handle" (func $handle (result i32)))"#;
     let text = Own { imports, body: "(drop (call $handle))", ..Own::default() }.text();
     let local = guest::local(config()).await;
-    let refused = local.add_module(Parts { packages: &packages, adapter: None }.component(&text)).await.unwrap_err();
+    let refused =
+        local.add_module(Parts { packages: &packages, ..Parts::default() }.component(&text)).await.unwrap_err();
     assert!(refused.to_string().contains("import_unknown"), "{refused}");
     assert!(refused.to_string().contains("wasi:http"), "{refused}");
 }

@@ -162,7 +162,7 @@ async fn a_guest_that_asks_for_what_no_host_has_is_refused_and_told_what() {
     ];
     let imports = r#"(import "evil:host/open@1.0.0" "open" (func $open (param i32 i32) (result i32)))"#;
     let text = Own { imports, body: "(drop (call $open (i32.const 0) (i32.const 0)))", ..Own::default() }.text();
-    let wasm = au_tests::guest::Parts { packages: &packages, adapter: None }.component(&text);
+    let wasm = au_tests::guest::Parts { packages: &packages, ..au_tests::guest::Parts::default() }.component(&text);
     let refused = local.add_module(wasm).await.unwrap_err();
     assert_eq!(code(&refused), "import_unknown", "{refused}");
     assert!(refused.to_string().contains("evil:host/open"), "{refused}");

@@ -48,7 +48,7 @@ fn a_component_that_wants_what_no_host_has_says_what_it_wants() {
         guest::CONTRACT.replace("  import host;", "  import host;\n  import evil: interface { open: func(); }");
     let text =
         include_str!("../../fixtures/guest.wat").replace("(module\n", "(module (import \"evil\" \"open\" (func))\n");
-    has(&run("evil.wasm", guest::component_of(&contract, &text)), "evil");
+    has(&run("evil.wasm", guest::Parts { contract: &contract, ..guest::Parts::default() }.component(&text)), "evil");
 }
 
 #[test]

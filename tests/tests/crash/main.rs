@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 
 use au_host::LocalConfig;
 use au_tests::guest;
+use au_tests::machine::{has, is_root, skip};
 
 /// The program that is killed.
 const LOAD: &str = env!("CARGO_BIN_EXE_au-load");
@@ -57,20 +58,4 @@ fn listen(child: &mut Child, mut note: impl FnMut(&str)) {
     for line in told.lines().map_while(Result::ok) {
         note(&line);
     }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::env::split_paths(&path).chain(["/sbin".into(), "/usr/sbin".into()]);
-    dirs.into_iter().any(|dir| dir.join(program).is_file())
-}
-
-/// Says why a test did not try what its name says.
-fn skip(why: &str) {
-    use std::io::Write;
-    drop(writeln!(std::io::stderr(), "SKIPPED: {why}"));
 }

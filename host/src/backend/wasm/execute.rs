@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -15,6 +15,7 @@ use super::log::Log;
 use super::pool::{Needs, Place, Pools};
 use super::prepared::Prepared;
 use super::run::{self, Seat};
+use super::settle;
 use super::stop::{Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
 use crate::attempt::{Attempt, Report, Usage};
@@ -25,8 +26,6 @@ use crate::id::Digest;
 use crate::registry::{Function, Kind, ModuleInfo, Registry};
 
 const STRIPES: usize = 64;
-/// Between two looks whether an engine that was full has room again.
-const BREATH: Duration = Duration::from_millis(20);
 
 /// Runs attempts in this process. Share it in an `Arc`; nothing of an attempt outlives it.
 #[derive(Debug)]
@@ -203,7 +202,7 @@ impl WasmBackend {
     /// Waits a little, on the timers of the guests' runtime: the caller's may have none.
     fn breath(&self) -> Result<tokio::time::Sleep> {
         let _entered = self.compute.handle()?.enter();
-        Ok(tokio::time::sleep(BREATH))
+        Ok(tokio::time::sleep(settle::BREATH))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sandbox::Limits;
 const FRAME_LIMIT: usize = 256;
 const CAUSE_LIMIT: usize = 2_048;
 /// How long an engine that is full needs at least to have room again.
-const BREATH: std::time::Duration = std::time::Duration::from_millis(20);
+pub(super) const BREATH: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What the epoch callback traps with when the attempt is to stop.
 #[derive(Debug, thiserror::Error)]

@@ -141,7 +141,8 @@ fn finished(number: usize) -> Job {
     let input = payload.clone();
     let spec = Spec { id, created, module: Digest::of(b"guest"), function: "echo".into(), input, options };
     let worker = WorkerId::new(created);
-    let outcome = if number % 10 == 0 { Err(Failure::new(FailureKind::Failed, "as was planned")) } else { Ok(payload) };
+    let outcome =
+        if number.is_multiple_of(10) { Err(Failure::new(FailureKind::Failed, "as was planned")) } else { Ok(payload) };
     let report = Report { outcome, usage: Usage::default() };
     let started = State::new(&spec).start(&spec, worker, Owner::Alive, created).expect("it is due");
     let state = started.finish(&spec, worker, report, created).expect("it runs");
