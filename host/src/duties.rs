@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::builder::Takes;
 use crate::error::{Error, Result};
 use crate::host::Inner;
-use crate::id::WorkerId;
+use crate::id::{JobId, WorkerId};
+use crate::job::Summary;
 use crate::scheduler;
 use crate::store::{Change, Heartbeat, Store};
 
@@ -79,6 +80,17 @@ impl Inner {
         if !self.listening.swap(true, Ordering::AcqRel) {
             self.runtime.spawn(listen(Arc::downgrade(self), self.store.changes()));
         }
+    }
+
+    /// A job that may be another's. Changes are heard from before this looked, unless it has finished: then there are none.
+    pub(crate) async fn look(self: &Arc<Self>, id: JobId) -> Result<Summary> {
+        let listening = self.listening.load(Ordering::Acquire);
+        let job = self.store.peek(id, self.now()).await?;
+        if job.status.is_finished() || listening {
+            return Ok(job);
+        }
+        self.listen();
+        self.store.peek(id, self.now()).await
     }
 
     /// Somebody changed something.

@@ -241,6 +241,9 @@ impl Store for FileStore {
     }
 
     async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
+        if self.readers.read(|connection| log::ends(connection, id, from))?? {
+            return Ok(Vec::new());
+        }
         let readers = Arc::clone(&self.readers);
         self.readers.blocking(move || readers.read(|connection| log::read(connection, id, from, limit))?).await
     }
