@@ -45,7 +45,16 @@ impl KnownModules {
         }
         let registry = Arc::clone(&self.registry);
         let read = tokio::task::spawn_blocking(move || registry.info(digest).map(Known::of)).await;
-        let known = Arc::new(read.map_err(|error| Error::fault("registry", error))??);
+        Ok(self.keep(digest, read.map_err(|error| Error::fault("registry", error))??))
+    }
+
+    /// Remembers a module that was looked up elsewhere.
+    pub(crate) fn learn(&self, info: ModuleInfo) {
+        self.keep(info.digest, Known::of(info));
+    }
+
+    fn keep(&self, digest: Digest, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
         let mut ready = self.ready();
         if ready.len() >= READY {
             // Any will do: one that is used is soon back.
@@ -53,7 +62,7 @@ impl KnownModules {
             some.map(|digest| ready.remove(&digest));
         }
         ready.insert(digest, Arc::clone(&known));
-        Ok(known)
+        known
     }
 
     // A map lookup is all that happens under it.

@@ -12,10 +12,12 @@ use crate::backend::wasm::{WasmBackend, WasmConfig};
 use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::handle::Handle;
 use crate::host::Host;
 use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::known::KnownModules;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
+use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
@@ -102,9 +104,9 @@ impl Local {
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
         let (path, durability) = (dir.clone(), config.durability);
-        let store = blocking(move || FileStore::open(&path, durability)).await?;
-        let registry = registry(dir, config.compiler.clone()).await?;
-        let store = Arc::new(store);
+        let store = blocking(move || FileStore::open(&path, durability));
+        let (store, registry) = tokio::join!(store, registry(dir, config.compiler.clone()));
+        let (store, registry) = (Arc::new(store?), registry?);
         let mut local = Self::with(Arc::clone(&store) as _, registry, config, folder).await?;
         local.kept = Some(store);
         Ok(local)
@@ -164,7 +166,22 @@ impl Local {
     /// `NotFound`, with the nearest name there is.
     pub async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
         let (registry, module) = (Arc::clone(&self.registry), module.clone());
-        blocking(move || registry.info(registry.resolve(&module)?)).await
+        let info = blocking(move || registry.info(registry.resolve(&module)?)).await?;
+        self.known.learn(info.clone());
+        Ok(info)
+    }
+
+    /// Submits a job, and makes its module ready meanwhile: for a host that has just begun, and waits for the disk.
+    ///
+    /// # Errors
+    /// As for [`Host::submit`].
+    pub async fn submit(&self, request: Request) -> Result<Handle> {
+        let sandbox = self.host.inner.settings.policy.resolve(&request.sandbox)?;
+        let ModuleRef::Digest(module) = request.module else { return self.host.submit(request).await };
+        let ready = self.backend.ready(module, &sandbox.limits);
+        // If it cannot be made ready, the attempt will find out too, and say so where it belongs.
+        let (handle, _) = tokio::join!(self.host.submit(request), ready);
+        handle
     }
 
     /// What can be called of a module.

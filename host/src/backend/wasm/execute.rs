@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
 use crate::registry::{Function, Kind, ModuleInfo, Registry};
+use crate::sandbox::Limits;
 
 const STRIPES: usize = 64;
 
@@ -73,6 +74,15 @@ impl WasmBackend {
             describe::refuse("functions_failed", format!("asked for its functions, it failed: {failure}"))
         };
         describe::functions(ended.outcome.map_err(failed)?)
+    }
+
+    /// Makes a module ready for an attempt with these limits, as the attempt itself would.
+    ///
+    /// # Errors
+    /// As for [`Registry::component`].
+    pub async fn ready(&self, module: Digest, limits: &Limits) -> Result<()> {
+        let place = self.pools.place(Needs::of(limits)).await?;
+        self.prepared(&place, module).await.map(drop)
     }
 
     /// Forgets the code of a module that was removed. What already runs goes on.

@@ -167,7 +167,8 @@ impl Shared {
             idle = if self.tick() { 0 } else { idle + 1 };
             self.expire(Instant::now());
             if idle < LINGER {
-                thread::sleep(TICK);
+                // Not a sleep: whoever waits for this thread to end wakes it.
+                thread::park_timeout(TICK);
             } else {
                 self.park();
                 idle = 0;
