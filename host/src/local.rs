@@ -97,16 +97,16 @@ impl Local {
     /// # Errors
     /// As for [`open`](Local::open).
     pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
-        let dir = dir.to_owned();
-        let registry = registry(dir, config.compiler.clone()).await?;
+        let (dir, compiler) = (dir.to_owned(), config.compiler.clone());
+        let registry = blocking(move || registry(&dir, compiler)).await?;
         Self::with(Arc::new(MemoryStore::new()), registry, config, None).await
     }
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
         let (path, durability) = (dir.clone(), config.durability);
-        let store = blocking(move || FileStore::open(&path, durability));
-        let (store, registry) = tokio::join!(store, registry(dir, config.compiler.clone()));
-        let (store, registry) = (Arc::new(store?), registry?);
+        let compiler = config.compiler.clone();
+        let open = move || Ok((FileStore::open(&path, durability).map(Arc::new)?, registry(&dir, compiler)?));
+        let (store, registry) = blocking(open).await?;
         let mut local = Self::with(Arc::clone(&store) as _, registry, config, folder).await?;
         local.kept = Some(store);
         Ok(local)
@@ -241,13 +241,10 @@ impl Local {
     }
 }
 
-async fn registry(dir: PathBuf, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
-    blocking(move || {
-        // Without one, what is compiled already still runs, and what is not says what is missing.
-        let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
-        Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
-    })
-    .await
+fn registry(dir: &Path, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
+    // Without one, what is compiled already still runs, and what is not says what is missing.
+    let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
+    Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

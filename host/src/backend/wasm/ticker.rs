@@ -162,7 +162,7 @@ impl Drop for Deadline {
 
 impl Shared {
     fn run(&self) {
-        let mut idle = 0;
+        let mut idle = LINGER;
         while !self.closed.load(Ordering::SeqCst) {
             idle = if self.tick() { 0 } else { idle + 1 };
             self.expire(Instant::now());
