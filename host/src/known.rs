@@ -96,21 +96,18 @@ impl Known {
 
 #[async_trait]
 impl Modules for KnownModules {
-    async fn resolve(&self, module: &ModuleRef) -> Result<Digest> {
-        match module {
-            ModuleRef::Digest(digest) => self.known(*digest).await.map(|_| *digest),
+    async fn admit(&self, module: &ModuleRef, function: &str, input: &Payload) -> Result<Digest> {
+        let digest = match module {
+            ModuleRef::Digest(digest) => *digest,
             // A few microseconds, and it must be read each time: names move.
-            ModuleRef::Name(_) => self.registry.resolve(module),
-        }
-    }
-
-    async fn check(&self, module: Digest, function: &str, input: &Payload) -> Result<()> {
-        let known = self.known(module).await?;
+            ModuleRef::Name(_) => self.registry.resolve(module)?,
+        };
+        let known = self.known(digest).await?;
         if input.len() <= LARGE {
-            return known.check(function, input);
+            return known.check(function, input).map(|()| digest);
         }
         let (function, input) = (function.to_owned(), input.clone());
         let checked = tokio::task::spawn_blocking(move || known.check(&function, &input)).await;
-        checked.map_err(|error| Error::fault("registry", error))?
+        checked.map_err(|error| Error::fault("registry", error))?.map(|()| digest)
     }
 }
