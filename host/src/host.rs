@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
 use crate::builder::{Builder, Settings, Takes};
@@ -65,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) hub: Hub,
     pub(crate) slots: Arc<Semaphore>,
+    /// Jobs that were started before they have one.
+    pub(crate) ahead: Arc<Ahead>,
     pub(crate) finishing: Arc<Semaphore>,
     pub(crate) running: Arc<Running>,
     /// Jobs of a host that runs its own only, which wait for a slot or their time.
@@ -113,7 +116,7 @@ impl Host {
     pub async fn call_in(&self, request: Request, context: &Context) -> Result<Report> {
         self.open()?;
         let spec = self.inner.admit(request).await?;
-        self.inner.backend.execute(attempt(spec, 1), context).await
+        self.inner.backend.execute(attempt(spec), context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -268,8 +271,9 @@ impl Host {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-        let kept = self.inner.runtime.spawn(inner.insert(spec)).await;
-        match kept.map_err(|error| Error::fault("host", error))?? {
+        let (told, kept) = oneshot::channel();
+        self.inner.runtime.spawn(inner.insert(spec, told));
+        match kept.await.map_err(|error| Error::fault("host", error))?? {
             Inserted::New => Ok(self.handle(id)),
             Inserted::Existing(id) => Ok(self.handle(id)),
         }
@@ -292,6 +296,7 @@ impl Inner {
             worker,
             hub: Hub::default(),
             slots: Arc::new(Semaphore::new(settings.slots)),
+            ahead: Arc::default(),
             finishing: Arc::new(Semaphore::new(FINISHING)),
             steady: Steady::new(&settings.clock),
             settings,
@@ -356,8 +361,8 @@ impl Inner {
     }
 }
 
-/// The attempt number `number` of a job.
-pub(crate) fn attempt(spec: Spec, number: u32) -> Attempt {
+/// The one attempt of a call.
+fn attempt(spec: Spec) -> Attempt {
     let Spec { id, module, function, input, options, .. } = spec;
-    Attempt { job: id, number, module, function, input, sandbox: options.sandbox }
+    Attempt { job: id, number: 1, module, function, input, sandbox: options.sandbox }
 }
