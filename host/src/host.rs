@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
 use crate::builder::{Builder, Settings, Takes};
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) hub: Hub,
     pub(crate) slots: Arc<Semaphore>,
+    /// Jobs that were started before they have one.
+    pub(crate) ahead: Arc<Ahead>,
     pub(crate) finishing: Arc<Semaphore>,
     pub(crate) running: Arc<Running>,
     /// Jobs of a host that runs its own only, which wait for a slot or their time.
@@ -274,8 +277,9 @@ impl Host {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-        let kept = self.inner.runtime.spawn(inner.insert(spec)).await;
-        match kept.map_err(|error| Error::fault("host", error))?? {
+        let (told, kept) = oneshot::channel();
+        self.inner.runtime.spawn(inner.insert(spec, told));
+        match kept.await.map_err(|error| Error::fault("host", error))?? {
             Inserted::New => Ok(self.handle(id)),
             Inserted::Existing(id) => Ok(self.handle(id)),
         }
@@ -298,6 +302,7 @@ impl Inner {
             worker,
             hub: Hub::default(),
             slots: Arc::new(Semaphore::new(settings.slots)),
+            ahead: Arc::default(),
             finishing: Arc::new(Semaphore::new(FINISHING)),
             steady: Steady::new(&settings.clock),
             settings,
@@ -367,10 +372,4 @@ impl Inner {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// The attempt number `number` of a job.
-pub(crate) fn attempt(spec: Spec, number: u32) -> Attempt {
-    let Spec { id, module, function, input, options, .. } = spec;
-    Attempt { job: id, number, module, function, input, sandbox: options.sandbox }
 }
