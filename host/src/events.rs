@@ -15,7 +15,7 @@ use crate::id::{JobId, shorten};
 use crate::job::{Status, Summary};
 
 /// Lines that are read in one go.
-const LINES: usize = 64;
+const LINES: usize = 256;
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq)]

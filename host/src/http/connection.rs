@@ -44,9 +44,11 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        // Nobody has asked anything yet, and may never.
-        () = drain.cancelled(), if pace.phase() == Phase::New => return,
         () = drain.cancelled() => {
+            if pace.phase() == Phase::New {
+                // Nobody has asked anything yet, and may never.
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

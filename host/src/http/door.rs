@@ -64,8 +64,12 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     let (mut parts, body) = request.into_parts();
     let caller = principal::establish(app, &parts)?;
     parts.extensions.insert(caller);
-    parts.extensions.insert(InFlight(Arc::new(Mutex::new(place))));
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    // Held here too: what a handler does not ask for goes before it begins.
+    let held = InFlight(Arc::new(Mutex::new(place)));
+    parts.extensions.insert(held.clone());
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    drop(held);
+    Ok(answer)
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit> {

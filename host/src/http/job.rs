@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::app::App;
@@ -107,10 +107,10 @@ pub(super) async fn retry(State(app): State<App>, caller: Caller, JobPath(id): J
     query.end()?;
     caller.job(&app, id).await?;
     let job = app.host().again(id).await?.metadata().await?;
-    let mut response = Response::default();
-    submit::locate(&mut response, &job);
-    let headers = std::mem::take(response.headers_mut());
-    Ok((StatusCode::ACCEPTED, headers, Json(Again { job, retry_of: id })).into_response())
+    let new = job.id;
+    let mut response = (StatusCode::ACCEPTED, Json(Again { job, retry_of: id })).into_response();
+    submit::locate(&mut response, new);
+    Ok(response)
 }
 
 /// Forgets a finished job, with its output and log.

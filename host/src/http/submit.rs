@@ -14,6 +14,7 @@ use super::problem::{Problem, Result};
 use super::query::Query;
 use super::{body, options};
 use crate::error::{Error, Misuse};
+use crate::id::JobId;
 use crate::job::{IdempotencyKey, KeyHolds, Summary};
 use crate::request::Request;
 
@@ -57,13 +58,13 @@ pub(super) async fn submit(
 /// A job that was accepted, and where it is.
 pub(super) fn accepted(job: &Summary) -> Response {
     let mut response = (StatusCode::ACCEPTED, Json(job)).into_response();
-    locate(&mut response, job);
+    locate(&mut response, job.id);
     response
 }
 
 /// Says where a job is.
-pub(super) fn locate(response: &mut Response, job: &Summary) {
-    if let Ok(place) = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)) {
+pub(super) fn locate(response: &mut Response, job: JobId) {
+    if let Ok(place) = HeaderValue::from_str(&format!("/v1/jobs/{job}")) {
         response.headers_mut().insert(LOCATION, place);
     }
 }
