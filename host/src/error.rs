@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::failure::{Failure, FailureKind};
 use crate::id::JobId;
+use crate::job::Status;
 
 /// What went wrong below this level.
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -82,6 +83,30 @@ pub enum Error {
         /// What the canceller said.
         reason: String,
     },
+    /// The idempotency key names another call's job already. Nothing was kept.
+    #[error("idempotency key {name} names job {job}, which is another call")]
+    KeyTaken {
+        /// The key.
+        name: String,
+        /// The job it names.
+        job: JobId,
+    },
+    /// The job has no output yet.
+    #[error("job {id} is {status}, so it has no output yet")]
+    Unfinished {
+        /// The job.
+        id: JobId,
+        /// Where it stands.
+        status: Status,
+    },
+    /// A request that came over the network cannot be served as it is.
+    #[error("{why}")]
+    Request {
+        /// What sort of mistake.
+        misuse: Misuse,
+        /// What exactly.
+        why: String,
+    },
     /// The host is going down and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -138,6 +163,11 @@ impl Error {
         Self::Refused { why: why.into() }
     }
 
+    /// `Request`, of what sort and what exactly.
+    pub fn request(misuse: Misuse, why: impl Into<String>) -> Self {
+        Self::Request { misuse, why: why.into() }
+    }
+
     /// `Fault` of a part.
     pub fn fault(part: &'static str, source: impl Into<Source>) -> Self {
         Self::Fault { part, source: source.into() }
@@ -151,6 +181,9 @@ impl Error {
             Self::Expired(_) => Class::new("expired", 410, 3),
             Self::Invalid { .. } => Class::new("invalid", 400, 2),
             Self::Refused { .. } => Class::new("refused", 403, 4),
+            Self::Module { code, .. } if matches!(&**code, "precompiled_refused" | "text_refused") => {
+                Class::new("module_refused", 415, 4)
+            }
             Self::Module { .. } => Class::new("module_refused", 422, 4),
             Self::Busy { .. } => Class::new("busy", 503, 5),
             Self::Conflict(_) => Class::new("conflict", 409, 5),
@@ -159,6 +192,9 @@ impl Error {
             Self::Failed(failure) if failure.kind == FailureKind::TimedOut => Class::new("timed_out", 422, 124),
             Self::Failed(_) => Class::new("failed", 422, 1),
             Self::Cancelled { .. } => Class::new("cancelled", 409, 130),
+            Self::KeyTaken { .. } => Class::new("key_taken", 409, 4),
+            Self::Unfinished { .. } => Class::new("unfinished", 409, 5),
+            Self::Request { misuse, .. } => misuse.class(),
             Self::ShuttingDown => Class::new("shutting_down", 503, 5),
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),
@@ -178,6 +214,66 @@ impl Error {
             next = source.source();
         }
         text
+    }
+}
+
+/// How a request that came over the network is wrong, before the host is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// What names a job, a module or a function cannot be such a name.
+    BadId,
+    /// A parameter of the query is unknown, doubled, or not what it should be.
+    BadQuery,
+    /// A header is not what it should be.
+    BadHeader,
+    /// The body says it is JSON, and is not.
+    BadJson,
+    /// The body has another digest than was said.
+    BadDigest,
+    /// A page of another site sent it.
+    BadOrigin,
+    /// There is nothing at this path.
+    NoRoute,
+    /// What is at this path cannot be asked so.
+    BadMethod,
+    /// It came too slowly.
+    TooSlow,
+    /// Its body is larger than is taken.
+    TooLarge,
+    /// Its URL is longer than is taken.
+    LongUrl,
+    /// Its body is of a kind that is not taken here.
+    BadMediaType,
+    /// It is meant for another host.
+    BadHost,
+    /// Too many follow jobs already.
+    TooManyFollowers,
+    /// It met a bug of au-host.
+    Panic,
+}
+
+impl Misuse {
+    /// Its row of the table.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match self {
+            Self::BadId => Class::new("bad_id", 400, 2),
+            Self::BadQuery => Class::new("bad_query", 400, 2),
+            Self::BadHeader => Class::new("bad_header", 400, 2),
+            Self::BadJson => Class::new("bad_json", 400, 2),
+            Self::BadDigest => Class::new("bad_digest", 400, 2),
+            Self::BadOrigin => Class::new("bad_origin", 403, 4),
+            Self::NoRoute => Class::new("no_route", 404, 3),
+            Self::BadMethod => Class::new("bad_method", 405, 2),
+            Self::TooSlow => Class::new("too_slow", 408, 5),
+            Self::TooLarge => Class::new("too_large", 413, 4),
+            Self::LongUrl => Class::new("long_url", 414, 2),
+            Self::BadMediaType => Class::new("bad_media_type", 415, 2),
+            Self::BadHost => Class::new("bad_host", 421, 4),
+            Self::TooManyFollowers => Class::new("too_many_followers", 429, 5),
+            Self::Panic => Class::new("internal", 500, 5),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! A job's events, read from the store whenever something was heard: a slow listener keeps nothing in memory.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use crate::attempt::{LogEntry, Progress};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::hub::Subscription;
-use crate::id::JobId;
+use crate::id::{JobId, shorten};
 use crate::job::{Status, Summary};
 
 /// Lines that are read in one go.
@@ -26,10 +28,37 @@ pub enum Event {
     Log(LogEntry),
 }
 
-pub(crate) fn events(host: Host, id: JobId) -> BoxStream<'static, Result<Event>> {
+/// How far a listener has come: what it need not hear again. Written `LINES.VERSION`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Lines of the log.
+    pub lines: u64,
+    /// The version of the last state it was told.
+    pub version: u64,
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.lines, self.version)
+    }
+}
+
+impl FromStr for Heard {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts =
+            text.split_once('.').and_then(|(lines, version)| Some((lines.parse().ok()?, version.parse().ok()?)));
+        let (lines, version) =
+            parts.ok_or_else(|| Error::invalid("event id", format!("{:?} is not LINES.VERSION", shorten(text))))?;
+        Ok(Self { lines, version })
+    }
+}
+
+pub(crate) fn events(host: Host, id: JobId, heard: Heard) -> BoxStream<'static, Result<(Heard, Event)>> {
     let news = host.inner.hub.subscribe(id);
     let listener =
-        Listener { host, id, news, seen: Seen::default(), ready: VecDeque::new(), looked: false, over: false };
+        Listener { host, id, news, heard, seen: Seen::default(), ready: VecDeque::new(), looked: false, over: false };
     stream::unfold(listener, |mut listener| async move { Some((listener.next().await?, listener)) }).boxed()
 }
 
@@ -37,21 +66,21 @@ struct Listener {
     host: Host,
     id: JobId,
     news: Subscription,
+    heard: Heard,
     seen: Seen,
-    ready: VecDeque<Event>,
+    ready: VecDeque<(Heard, Event)>,
     looked: bool,
     over: bool,
 }
 
 #[derive(Default)]
 struct Seen {
-    lines: u64,
     status: Option<(Status, u32)>,
     progress: Option<Progress>,
 }
 
 impl Listener {
-    async fn next(&mut self) -> Option<Result<Event>> {
+    async fn next(&mut self) -> Option<Result<(Heard, Event)>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(Ok(event));
@@ -76,27 +105,38 @@ impl Listener {
             true => inner.store.peek(self.id, inner.now()).await?,
             false => inner.look(self.id).await?,
         };
-        let lines = inner.store.read_log(self.id, self.seen.lines, LINES).await?;
-        self.seen.lines += lines.len() as u64;
+        let lines = inner.store.read_log(self.id, self.heard.lines, LINES).await?;
         // As long as there are more lines, the next look is due at once.
         self.looked = lines.len() < LINES;
         let ended = job.status.is_finished();
         self.changed(&job, ended);
-        self.ready.extend(lines.into_iter().map(Event::Log));
+        for line in lines {
+            self.heard.lines += 1;
+            self.ready.push_back((self.heard, Event::Log(line)));
+        }
         if ended && self.looked {
-            self.ready.push_back(Event::Status(Box::new(job)));
+            self.heard.version = job.version;
+            self.ready.push_back((self.heard, Event::Status(Box::new(job))));
             self.over = true;
         }
         Ok(())
     }
 
     fn changed(&mut self, job: &Summary, ended: bool) {
-        if !ended && self.seen.status.replace((job.status, job.attempt)) != Some((job.status, job.attempt)) {
-            self.ready.push_back(Event::Status(Box::new(job.clone())));
+        let status = (job.status, job.attempt);
+        if self.heard.version == job.version && self.seen.status.is_none() {
+            // It was told all of this state before it came back.
+            self.seen = Seen { status: Some(status), progress: job.progress.clone() };
+        }
+        if !ended {
+            self.heard.version = job.version;
+            if self.seen.status.replace(status) != Some(status) {
+                self.ready.push_back((self.heard, Event::Status(Box::new(job.clone()))));
+            }
         }
         if job.progress.is_some() && self.seen.progress != job.progress {
             self.seen.progress.clone_from(&job.progress);
-            self.ready.extend(job.progress.clone().map(Event::Progress));
+            self.ready.extend(job.progress.clone().map(|progress| (self.heard, Event::Progress(progress))));
         }
     }
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt};
 
 use crate::attempt::{LogEntry, Progress};
 use crate::error::{Error, Result};
-use crate::events::{self, Event};
+use crate::events::{self, Event, Heard};
 use crate::host::Host;
 use crate::hub::News;
 use crate::id::JobId;
@@ -65,6 +65,14 @@ impl<T> Handle<T> {
         self.host.inner.store.peek(self.id, self.host.inner.now()).await
     }
 
+    /// The job with its payloads, as it is now.
+    ///
+    /// # Errors
+    /// As for [`status`](Handle::status).
+    pub async fn job(&self) -> Result<Job> {
+        self.host.inner.store.get(self.id, self.host.inner.now()).await
+    }
+
     /// The latest progress of the attempt that runs, or of the last one.
     ///
     /// # Errors
@@ -86,7 +94,13 @@ impl<T> Handle<T> {
     /// A listener that is slow misses states and progress in between, never lines or the end, and holds nobody back.
     #[must_use]
     pub fn events(&self) -> BoxStream<'static, Result<Event>> {
-        events::events(self.host.clone(), self.id)
+        self.events_after(Heard::default()).map(|event| event.map(|(_, event)| event)).boxed()
+    }
+
+    /// The same, for a listener that has heard a part already, each event with how far one has come who heard it.
+    #[must_use]
+    pub fn events_after(&self, heard: Heard) -> BoxStream<'static, Result<(Heard, Event)>> {
+        events::events(self.host.clone(), self.id, heard)
     }
 
     /// Asks to cancel the job. One that waits is cancelled when this returns, one that runs as soon as it has stopped, which

@@ -44,6 +44,15 @@ pub struct Host {
     _door: Arc<Door>,
 }
 
+/// A job that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its handle.
+    pub handle: Handle,
+    /// Whether it was added just now; else its key named it already.
+    pub is_new: bool,
+}
+
 /// Closes the host when the last clone of it goes. What the host runs has the rest, but not this.
 #[derive(Debug)]
 struct Door(Arc<Inner>);
@@ -133,7 +142,33 @@ impl Host {
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
         let spec = self.inner.spec(request).await?;
-        self.keep(spec).await
+        Ok(self.keep(spec).await?.handle)
+    }
+
+    /// The same, for callers who cannot know whether an earlier try came through: a key that names the job of another call is
+    /// an error, and the answer tells whether the job is new.
+    ///
+    /// # Errors
+    /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
+    pub async fn submit_once(&self, request: Request) -> Result<Kept> {
+        let spec = self.inner.spec(request.clone()).await?;
+        let module = spec.module;
+        let kept = self.keep(spec).await?;
+        if kept.is_new || request.is_call_of(module, &kept.handle.job().await?.spec) {
+            return Ok(kept);
+        }
+        let name = request.key.map(|key| key.name).unwrap_or_default();
+        Err(Error::KeyTaken { name, job: kept.handle.id() })
+    }
+
+    /// Submits the call of a job once more, as a new job: the same code, input, limits and labels, to be started at once, and
+    /// without a key.
+    ///
+    /// # Errors
+    /// As for [`submit`](Host::submit), and for [`Handle::status`] of that job.
+    pub async fn again(&self, id: JobId) -> Result<Handle> {
+        let spec = self.handle(id).job().await?.spec;
+        self.submit(Request::again(spec)).await
     }
 
     /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
@@ -153,7 +188,9 @@ impl Host {
         let failed = AtomicBool::new(false);
         let keep = async |spec| match failed.load(Ordering::Relaxed) {
             true => Err(Error::ShuttingDown),
-            false => self.keep(spec).await.inspect_err(|_| failed.store(true, Ordering::Relaxed)),
+            false => {
+                self.keep(spec).await.map(|kept| kept.handle).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+            }
         };
         // All that were begun come to an end first, or there would be nothing to cancel yet.
         let kept: Vec<_> = stream::iter(specs).map(keep).buffered(MAP_AT_ONCE).collect().await;
@@ -273,15 +310,15 @@ impl Host {
         if self.inner.closed.load(Ordering::Acquire) { Err(Error::ShuttingDown) } else { Ok(()) }
     }
 
-    async fn keep(&self, spec: Spec) -> Result<Handle> {
+    async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
         let (told, kept) = oneshot::channel();
         self.inner.runtime.spawn(inner.insert(spec, told));
         match kept.await.map_err(|error| Error::fault("host", error))?? {
-            Inserted::New => Ok(self.handle(id)),
-            Inserted::Existing(id) => Ok(self.handle(id)),
+            Inserted::New => Ok(Kept { handle: self.handle(id), is_new: true }),
+            Inserted::Existing(id) => Ok(Kept { handle: self.handle(id), is_new: false }),
         }
     }
 }

@@ -55,6 +55,8 @@ mod events;
 mod failure;
 mod handle;
 mod host;
+#[cfg(feature = "http")]
+pub mod http;
 mod hub;
 mod id;
 mod job;
@@ -79,22 +81,23 @@ mod scheduler;
 mod steady;
 pub mod store;
 mod time;
+pub mod units;
 
 pub use attempt::{Attempt, Events, Level, LogEntry, Outcome, Progress, Report, Usage};
 pub use backend::{Backend, Context};
 pub use builder::{Builder, Takes};
 pub use clock::Clock;
-pub use error::{Class, Error, Result};
-pub use events::Event;
+pub use error::{Class, Error, Misuse, Result};
+pub use events::{Event, Heard};
 pub use failure::{Failure, FailureKind, LimitHit, clean};
 pub use handle::Handle;
-pub use host::Host;
+pub use host::{Host, Kept};
 pub use id::{Digest, JobId, ModuleName, ModuleRef, WorkerId};
 pub use job::{
     CancelRequest, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, Phase, Size, Spec, State, Status, Summary,
 };
 #[cfg(all(feature = "wasm", feature = "file"))]
-pub use local::{Local, LocalConfig};
+pub use local::{Local, LocalConfig, Removed};
 pub use modules::Modules;
 pub use output::Output;
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};

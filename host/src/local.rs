@@ -15,13 +15,14 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::id::{Digest, JobId, ModuleName, ModuleRef};
+use crate::job::Status;
 use crate::known::KnownModules;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Filter, Store};
 
 const MODULES: &str = "modules";
 
@@ -42,6 +43,20 @@ pub struct LocalConfig {
     pub durability: Durability,
     /// How the sandboxes are set up.
     pub wasm: WasmConfig,
+}
+
+/// What [`Local::remove`] removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// A name of a module that has others.
+    Name(ModuleName),
+    /// A module, and all its names.
+    Module {
+        /// Which one.
+        digest: Digest,
+        /// The names it had.
+        names: Vec<ModuleName>,
+    },
 }
 
 /// A host with everything it needs in one folder.
@@ -230,6 +245,27 @@ impl Local {
         self.known.forget(digest);
         self.backend.forget(digest);
         removed
+    }
+
+    /// Removes a name, and with the last name the module; or, by its digest, a module with all its names.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not here, `Refused` when a job has yet to run it.
+    pub async fn remove(&self, module: &ModuleRef) -> Result<Removed> {
+        let digest = self.module(module).await?.digest;
+        let listed = self.list_modules().await?.into_iter().find(|listed| listed.info.digest == digest);
+        let names = listed.map(|listed| listed.aliases).unwrap_or_default();
+        if let (ModuleRef::Name(name), [_, _, ..]) = (module, &*names) {
+            self.unalias(name).await?;
+            return Ok(Removed::Name(name.clone()));
+        }
+        let open = vec![Status::Pending, Status::Running];
+        let filter = Filter { status: open, module: Some(digest), ..Filter::default() };
+        if let Some(job) = self.host.list(filter, None, 1).await?.first() {
+            return Err(Error::refused(format!("job {} has yet to run it; wait for it, or cancel it", job.id)));
+        }
+        self.remove_module(digest).await?;
+        Ok(Removed::Module { digest, names })
     }
 
     /// Shuts the host down: waits for what runs, at most `grace`, and gives the rest back.

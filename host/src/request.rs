@@ -79,6 +79,30 @@ impl Request {
         }
     }
 
+    /// The same call once more: at once, and without the key, which names the first.
+    pub(crate) fn again(spec: Spec) -> Self {
+        let Options { sandbox, retry, priority, ttl, principal, labels, module_name, .. } = spec.options;
+        Self {
+            sandbox: sandbox.into(),
+            retry,
+            priority,
+            ttl,
+            principal,
+            labels,
+            module_name,
+            ..Self::new(ModuleRef::Digest(spec.module), spec.function, spec.input)
+        }
+    }
+
+    /// Whether `spec` is of the same call: the same input for the same function, of the module that is named the same.
+    pub(crate) fn is_call_of(&self, module: Digest, spec: &Spec) -> bool {
+        let named = match &self.module {
+            ModuleRef::Name(name) => spec.options.module_name.as_deref() == Some(name.as_str()),
+            ModuleRef::Digest(_) => false,
+        };
+        (named || module == spec.module) && self.function == spec.function && self.input == spec.input
+    }
+
     /// Whether its texts and counts are within bounds.
     pub(crate) fn bounded(&self, input_limit: u64) -> Result<()> {
         if self.input.len() > input_limit {

@@ -144,6 +144,24 @@ pub struct SandboxRequest {
     pub grants: Grants,
 }
 
+impl From<Sandbox> for SandboxRequest {
+    /// Asks for exactly this sandbox.
+    fn from(Sandbox { limits, grants }: Sandbox) -> Self {
+        Self {
+            timeout: Some(limits.timeout),
+            memory: Some(limits.memory),
+            fuel: limits.fuel,
+            table_elements: Some(limits.table_elements),
+            instances: Some(limits.instances),
+            output: Some(limits.output),
+            log_bytes: Some(limits.log_bytes),
+            log_lines: Some(limits.log_lines),
+            stack: Some(limits.stack),
+            grants,
+        }
+    }
+}
+
 /// What a host gives by default, and what it gives at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxPolicy {

@@ -79,6 +79,8 @@ fn the_words_that_are_looked_for_are_found_where_they_may_stand() {
         ("backend/wasm/pool.rs", "wasmtime"),
         ("store/file/take.rs", "rusqlite"),
         ("cli/args.rs", "clap"),
+        ("http/app.rs", "axum"),
+        ("http/connection.rs", "hyper"),
         ("registry/aot.rs", "unsafe"),
         ("cli/output.rs", "stderr()"),
         ("registry/child.rs", "stdout()"),
@@ -129,7 +131,8 @@ fn the_pure_files_know_neither_runtime_nor_sandbox_nor_files_nor_clock() {
 fn each_large_dependency_is_named_in_one_place() {
     assert_eq!(strays(&["wasmtime", "wasmtime_wasi"], |name| is_below(&["backend/wasm/", "registry/"], name)), NOWHERE);
     assert_eq!(strays(&["rusqlite"], |name| is_below(&["store/file/"], name)), NOWHERE);
-    assert_eq!(strays(&["axum", "hyper", "hyper_util"], |name| is_below(&["http/"], name)), NOWHERE);
+    let http = ["axum", "hyper", "hyper_util", "http_body", "tower", "tokio_rustls", "utoipa"];
+    assert_eq!(strays(&http, |name| is_below(&["http/"], name)), NOWHERE);
     assert_eq!(strays(&["clap", "indicatif"], |name| is_below(&["cli/"], name)), NOWHERE);
 }
 
@@ -266,6 +269,12 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("registry/slot.rs", "state.waiting == QUEUE"),
         ("store/file/readers.rs", "Semaphore::new(MOST)"),
         ("store/file/writer.rs", "mpsc::channel(BATCH)"),
+        ("http/peers.rs", "counts.all >= self.0.most"),
+        ("http/app.rs", "Semaphore::new(limits.in_flight)"),
+        ("http/app.rs", "Semaphore::new(limits.followers)"),
+        ("http/app.rs", "Semaphore::new(limits.uploads.max(1))"),
+        ("http/app.rs", "Budget::new(limits.bodies_bytes)"),
+        ("http/body.rs", "self.read > self.most"),
     ] {
         assert!(host()[file].contains(bound), "{file} has no `{bound}` any more: say what bounds it now");
     }

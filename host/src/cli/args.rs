@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use super::units::{self, Binding, Size};
+use au_host::units::{self, Binding, Size};
 
 /// Runs functions compiled to WebAssembly as sandboxed, durable jobs.
 #[derive(Debug, Parser)]
@@ -86,6 +86,8 @@ pub(crate) enum Verb {
     Module(Module),
     /// Run what is due, until stopped
     Work(Work),
+    /// Serve the HTTP API, and run what is due, until stopped
+    Serve(Serve),
     /// See whether all is well on this machine
     Doctor,
     /// Print a completion script
@@ -275,6 +277,25 @@ pub(crate) struct Work {
     #[arg(long)]
     pub(crate) until_idle: bool,
     /// How many jobs at once [default: one a core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) slots: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where: an address and a port, or unix:PATH [default: 127.0.0.1:8282]
+    #[arg(long, value_name = "ADDRESS", env = "AU_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// Listen where other machines can reach it, though nobody is asked who they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Speak TLS, with this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// How many jobs at once [default: 56 a core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) slots: Option<u16>,
 }

@@ -12,8 +12,9 @@ use au_host::store::Durability;
 use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
+use super::http_section::HttpSection;
 use super::trouble::{Result, Trouble};
-use super::units::{self, Size};
+use au_host::units::{self, Size};
 
 /// Its name, in a data folder.
 pub(crate) const NAME: &str = "au-host.toml";
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     ceiling: Bounds,
     /// Which grants a job may ask for.
     grants: Granted,
+    /// Of `serve`.
+    pub(crate) http: HttpSection,
 }
 
 /// Between 1 and 4096.
@@ -53,11 +56,21 @@ enum Commits {
 
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Granted {
+pub(super) enum Granted {
     #[default]
     Anything,
     Harmless,
     Nothing,
+}
+
+impl Granted {
+    fn ceiling(self) -> GrantCeiling {
+        match self {
+            Self::Anything => GrantCeiling::Anything,
+            Self::Harmless => GrantCeiling::Harmless,
+            Self::Nothing => GrantCeiling::Nothing,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -135,12 +148,14 @@ impl Config {
             // What is lowered by a ceiling is lowered; what is set over one is a mistake.
             default: self.limits.over(lower(default, &ceiling)),
             ceiling,
-            grants: match self.grants {
-                Granted::Anything => GrantCeiling::Anything,
-                Granted::Harmless => GrantCeiling::Harmless,
-                Granted::Nothing => GrantCeiling::Nothing,
-            },
+            grants: self.grants.ceiling(),
         }
+    }
+
+    /// What a caller over HTTP may ask for: the same limits, and no grants but harmless ones, unless `[http]` says otherwise.
+    pub(crate) fn http_policy(&self) -> SandboxPolicy {
+        let built_in = if let Granted::Nothing = self.grants { Granted::Nothing } else { Granted::Harmless };
+        SandboxPolicy { grants: self.http.grants.unwrap_or(built_in).ceiling(), ..self.policy() }
     }
 
     pub(crate) fn durability(&self) -> Durability {
@@ -197,7 +212,7 @@ impl TryFrom<u16> for Slots {
 
 /// A time as people write it: `30s`, `2h`, `7d`.
 #[derive(Clone, Copy, Debug)]
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl FromStr for Span {
     type Err = String;
@@ -209,7 +224,7 @@ impl FromStr for Span {
 
 /// A value that is written as a text.
 #[derive(Clone, Copy, Debug)]
-struct Text<T>(T);
+pub(super) struct Text<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -238,6 +253,15 @@ mod tests {
         let policy = Config::read("").unwrap().policy();
         assert_eq!(policy.default.timeout, Duration::from_secs(3600));
         assert_eq!(policy.grants, GrantCeiling::Anything);
+    }
+
+    #[test]
+    fn a_caller_over_http_is_granted_no_folder_unless_that_is_said() {
+        let grants = |text: &str| Config::read(text).unwrap().http_policy().grants;
+        assert_eq!(grants(""), GrantCeiling::Harmless);
+        assert_eq!(grants("grants = 'anything'"), GrantCeiling::Harmless);
+        assert_eq!(grants("grants = 'nothing'"), GrantCeiling::Nothing);
+        assert_eq!(grants("[http]\ngrants = 'anything'"), GrantCeiling::Anything);
     }
 
     #[test]

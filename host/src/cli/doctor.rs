@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
-use super::units;
+use au_host::units;
 
 /// What a look at one thing found.
 #[derive(Debug, Serialize)]

@@ -13,7 +13,7 @@ use super::output::Out;
 use super::place::Place;
 use super::settings;
 use super::trouble::{Result, Trouble};
-use super::units;
+use au_host::units;
 
 /// Lines of a log, and jobs, that are read in one go.
 const PAGE: usize = 1000;

@@ -5,16 +5,25 @@ mod args;
 mod call;
 mod config;
 mod doctor;
+#[cfg(feature = "http")]
+mod http_section;
+#[cfg(not(feature = "http"))]
+#[path = "no_http_section.rs"]
+mod http_section;
 mod jobs;
 mod modules;
 mod output;
 mod place;
 mod result;
 mod run;
+#[cfg(feature = "http")]
+mod serve;
+#[cfg(not(feature = "http"))]
+#[path = "no_serve.rs"]
+mod serve;
 mod settings;
 mod signals;
 mod trouble;
-mod units;
 mod usage;
 mod work;
 
@@ -90,6 +99,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
         Verb::Work(command) => work::work(place, out, command).await,
+        Verb::Serve(command) => serve::serve(place, out, command).await,
         Verb::Doctor => doctor::doctor(place, out).await,
         // Answered before there was a runtime.
         Verb::Completions { .. } => Err(Trouble::Said(2)),

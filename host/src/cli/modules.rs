@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use au_host::registry::{Listed, ModuleInfo};
-use au_host::{Error, Local, ModuleName, ModuleRef, clean};
+use au_host::{Error, Local, ModuleName, Removed, clean};
 use serde_json::json;
 
 use super::args::Module;
@@ -11,7 +11,7 @@ use super::call;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
-use super::units;
+use au_host::units;
 
 pub(crate) async fn functions(place: &Place, out: Out, target: Option<String>) -> Result {
     let local = place.look().await?;
@@ -156,29 +156,18 @@ async fn show(local: &Local, out: Out, module: &str) -> Result {
 
 /// A name goes, and with the last name the module.
 async fn remove(local: &Local, out: Out, module: &str) -> Result {
-    let reference: ModuleRef = module.parse()?;
-    let digest = local.module(&reference).await?.digest;
-    let names = local.list_modules().await?.into_iter().find(|listed| listed.info.digest == digest);
-    let names = names.map(|listed| listed.aliases).unwrap_or_default();
-    if let (ModuleRef::Name(name), [_, _, ..]) = (&reference, &*names) {
-        local.unalias(name).await?;
-        if out.json {
-            return out.facts(&json!({ "removed": { "name": name } }));
+    match local.remove(&module.parse()?).await? {
+        Removed::Name(name) if out.json => out.facts(&json!({ "removed": { "name": name } })),
+        Removed::Name(name) => {
+            out.note(&format!("removed the name {name}; its module has others"));
+            Ok(())
         }
-        out.note(&format!("removed the name {name}; {digest} has others"));
-        return Ok(());
+        Removed::Module { digest, names } if out.json => {
+            out.facts(&json!({ "removed": { "module": digest, "names": names } }))
+        }
+        Removed::Module { digest, .. } => {
+            out.note(&format!("removed {digest}"));
+            Ok(())
+        }
     }
-    let open = [au_host::Status::Pending, au_host::Status::Running].to_vec();
-    let filter = au_host::store::Filter { status: open, ..Default::default() };
-    let jobs = local.host().list(filter, None, 10_000).await?;
-    if let Some(job) = jobs.iter().find(|job| job.module == digest) {
-        let why = format!("job {} has yet to run it; wait for it, or cancel it", job.id);
-        return Err(Error::refused(why).into());
-    }
-    local.remove_module(digest).await?;
-    if out.json {
-        return out.facts(&json!({ "removed": { "module": digest, "names": names } }));
-    }
-    out.note(&format!("removed {digest}"));
-    Ok(())
 }

@@ -39,7 +39,7 @@ impl Out {
         }
         let text = payload.is_json() || payload.content_type().starts_with("text/");
         if !text && io::stdout().is_terminal() {
-            let (kind, size) = (payload.content_type(), super::units::bytes(payload.len()));
+            let (kind, size) = (payload.content_type(), au_host::units::bytes(payload.len()));
             return self.line(&format!("({size} of {kind}: not for a terminal; {again} writes it to a file)"));
         }
         if io::stdout().is_terminal() {

@@ -11,6 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::args::Common;
 use super::config::{Config, NAME};
+use super::http_section::HttpSection;
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -73,6 +74,27 @@ impl Place {
             config.wasm.threads = cores.min(slots);
         }
         Ok(Local::open(&self.dir, config).await?)
+    }
+
+    /// Opens it to serve those who ask over HTTP, and to run what is due.
+    pub(crate) async fn serve(&self, slots: Option<usize>) -> Result<Local> {
+        let config = LocalConfig {
+            policy: self.config.http_policy(),
+            slots: slots.or(self.config.slots.map(|slots| slots.0.into())),
+            wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::default() },
+            ..self.local(Takes::Everything)
+        };
+        Ok(Local::open(&self.dir, config).await?)
+    }
+
+    /// What its settings say of the HTTP API.
+    pub(crate) fn http(&self) -> &HttpSection {
+        &self.config.http
+    }
+
+    /// A folder for uploads that are not whole yet. On the disk of the data, which has room for them or has none anyway.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.dir.clone()
     }
 
     /// Opens it to ask and to steer.

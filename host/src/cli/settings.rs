@@ -4,7 +4,7 @@ use au_host::{Clock, DirGrant, Error, IdempotencyKey, KeyHolds, Request, Retry, 
 
 use super::args::Settings;
 use super::trouble::Result;
-use super::units::{Binding, Size};
+use au_host::units::{Binding, Size};
 
 impl Settings {
     /// Writes what was asked for into the request.

@@ -66,8 +66,8 @@ async fn close(local: Local, stops: &mut Stops) -> Result {
     Ok(local.close(Duration::ZERO).await?)
 }
 
-/// That a terminal goes does not end a worker.
-fn ignore_hangups() -> Result {
+/// That a terminal goes does not end a worker, or a server.
+pub(crate) fn ignore_hangups() -> Result {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

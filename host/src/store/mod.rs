@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 
 use crate::attempt::LogEntry;
 use crate::error::Result;
-use crate::id::{JobId, WorkerId};
+use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Job, State, Status, Summary};
 use crate::time::Timestamp;
 
@@ -151,6 +151,8 @@ pub enum Query {
 pub struct Filter {
     /// One of these statuses.
     pub status: Vec<Status>,
+    /// This code.
+    pub module: Option<Digest>,
     /// This function.
     pub function: Option<String>,
     /// This principal.
@@ -165,6 +167,7 @@ impl Filter {
     pub fn passes(&self, job: &Summary) -> bool {
         let labels = &job.options.labels;
         (self.status.is_empty() || self.status.contains(&job.status))
+            && self.module.is_none_or(|module| module == job.module)
             && self.function.as_ref().is_none_or(|function| *function == job.function)
             && self.principal.as_ref().is_none_or(|who| job.options.principal.as_ref() == Some(who))
             && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))

@@ -94,12 +94,16 @@ pub(super) async fn filters(store: Arc<dyn Store>) {
                         function: function.clone(),
                         principal: principal.clone(),
                         labels: labels.clone(),
+                        ..Filter::default()
                     });
-                    filters.push(Filter { status, function, principal, labels });
+                    filters.push(Filter { status, function, principal, labels, ..Filter::default() });
                 }
             }
         }
     }
+    let module = all.first().map(|job| job.module);
+    filters.push(Filter { module, ..Filter::default() });
+    filters.push(Filter { module, status: vec![Status::Failed], function: Some("f1".to_owned()), ..Filter::default() });
     for filter in filters {
         let expected: Vec<_> = all.iter().filter(|job| filter.passes(job)).cloned().collect();
         assert_eq!(list(&store, filter.clone(), None, 1000).await, expected, "{filter:?}");

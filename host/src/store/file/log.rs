@@ -1,4 +1,4 @@
-//! The logs of jobs: each append is one row, so that a line costs no row of its own.
+//! The logs of jobs: an append is a row, or a few, so that a line costs no row of its own.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,18 +9,38 @@ use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::JobId;
 
-/// Adds `count` lines, already in the form they are kept in.
-pub(super) fn append(connection: &Connection, id: JobId, count: i64, entries: &[u8]) -> Applied<()> {
+/// Lines of one row. Whoever reads a few lines reads the whole of a row.
+const ROW: usize = 256;
+
+/// Lines in the form they are kept in, and how many they are.
+pub(super) struct Piece {
+    count: i64,
+    lines: Vec<u8>,
+}
+
+pub(super) fn pieces(entries: &[LogEntry]) -> Vec<Piece> {
+    let piece = |entries: &[LogEntry]| Piece {
+        count: i64::try_from(entries.len()).unwrap_or(i64::MAX),
+        lines: record::write_log(entries),
+    };
+    entries.chunks(ROW).map(piece).collect()
+}
+
+/// Adds lines to the end of a log.
+pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece]) -> Applied<()> {
     if !is_kept(connection, id)? {
         return Ok(Err(Error::not_found("job", id)));
     }
-    if count == 0 {
+    if pieces.is_empty() {
         return Ok(Ok(()));
     }
-    let first = next(connection, id)?;
+    let mut first = next(connection, id)?;
     let mut statement =
         connection.prepare_cached("INSERT INTO log (id, first, count, entries) VALUES (?1, ?2, ?3, ?4)")?;
-    statement.execute(params![id.as_bytes(), first, count, entries])?;
+    for Piece { count, lines } in pieces {
+        statement.execute(params![id.as_bytes(), first, count, lines])?;
+        first += count;
+    }
     Ok(Ok(()))
 }
 

@@ -235,9 +235,8 @@ impl Store for FileStore {
     }
 
     async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
-        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-        let lines = record::write_log(entries);
-        self.writer.write(move |connection: &Connection| log::append(connection, id, count, &lines)).await
+        let pieces = log::pieces(entries);
+        self.writer.write(move |connection: &Connection| log::append(connection, id, &pieces)).await
     }
 
     async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {

@@ -1,11 +1,14 @@
-//! Values as people write them on a command line.
+//! Values as people write them: on a command line, in a settings file, in a query.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A number of bytes: `65536`, `64KiB`, `1.5G`. K, M, G, T count in 1024s, with or without `i` and `B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size(pub(crate) u64);
+pub struct Size(
+    /// How many.
+    pub u64,
+);
 
 impl FromStr for Size {
     type Err = String;
@@ -34,12 +37,16 @@ impl FromStr for Size {
 }
 
 /// A span of time: `90s`, `1h 30m`.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with the text, for the one who wrote it.
+pub fn time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| format!("{text:?} is not a time such as 500ms, 30s, 5m, 2h or 7d"))
 }
 
 /// A number of bytes as people read them.
-pub(crate) fn bytes(bytes: u64) -> String {
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
         #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
@@ -50,9 +57,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// `NAME=VALUE`, or `NAME` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Binding {
-    pub(crate) name: String,
-    pub(crate) value: Option<String>,
+pub struct Binding {
+    /// What stands before the `=`.
+    pub name: String,
+    /// What stands after it, if there is one.
+    pub value: Option<String>,
 }
 
 impl FromStr for Binding {

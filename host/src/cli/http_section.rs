@@ -1,0 +1,82 @@
+//! `[http]` of `au-host.toml`: where `serve` listens, and how much it takes.
+
+use std::time::Duration;
+
+use au_host::http::HttpLimits;
+use au_host::units::Size;
+
+use super::config::{Granted, Span, Text};
+
+/// What can be said in it. What is left open is built in.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct HttpSection {
+    /// As `--listen`.
+    listen: Option<String>,
+    /// Further names it is called by.
+    hosts: Vec<String>,
+    /// Which grants a call or job over HTTP may ask for: those who reach a port are not the owner of the machine.
+    pub(super) grants: Option<Granted>,
+    first_byte: Option<Text<Span>>,
+    head: Option<Text<Span>>,
+    idle: Option<Text<Span>>,
+    body: Option<Text<Span>>,
+    write: Option<Text<Span>>,
+    wait: Option<Text<Span>>,
+    stream: Option<Text<Span>>,
+    keep_alive: Option<Text<Span>>,
+    max_head: Option<Text<Size>>,
+    max_headers: Option<usize>,
+    max_url: Option<Text<Size>>,
+    max_body: Option<Text<Size>>,
+    max_bodies: Option<Text<Size>>,
+    max_upload: Option<Text<Size>>,
+    uploads: Option<usize>,
+    bulk: Option<usize>,
+    connections: Option<usize>,
+    connections_per_peer: Option<usize>,
+    in_flight: Option<usize>,
+    followers: Option<usize>,
+}
+
+impl HttpSection {
+    pub(crate) fn listen(&self) -> Option<&str> {
+        self.listen.as_deref()
+    }
+
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        self.hosts.clone()
+    }
+
+    /// Puts what is said here in the place of what is built in.
+    pub(crate) fn bound(&self, limits: &mut HttpLimits) {
+        let time = |to: &mut Duration, said: &Option<Text<Span>>| {
+            if let Some(span) = said {
+                *to = span.0.0;
+            }
+        };
+        time(&mut limits.first_byte, &self.first_byte);
+        time(&mut limits.head, &self.head);
+        time(&mut limits.idle, &self.idle);
+        time(&mut limits.body, &self.body);
+        time(&mut limits.write, &self.write);
+        time(&mut limits.wait, &self.wait);
+        time(&mut limits.stream, &self.stream);
+        time(&mut limits.keep_alive, &self.keep_alive);
+        let size = |said: &Option<Text<Size>>| said.as_ref().map(|size| size.0.0);
+        let count = |to: &mut usize, said: Option<usize>| *to = said.unwrap_or(*to);
+        let small = |said: &Option<Text<Size>>| size(said).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        count(&mut limits.head_bytes, small(&self.max_head));
+        count(&mut limits.headers, self.max_headers);
+        count(&mut limits.url_bytes, small(&self.max_url));
+        limits.body_bytes = size(&self.max_body).unwrap_or(limits.body_bytes);
+        limits.bodies_bytes = size(&self.max_bodies).unwrap_or(limits.bodies_bytes);
+        limits.upload_bytes = size(&self.max_upload).unwrap_or(limits.upload_bytes);
+        count(&mut limits.uploads, self.uploads);
+        count(&mut limits.bulk, self.bulk);
+        count(&mut limits.connections, self.connections);
+        limits.connections_per_peer = self.connections_per_peer.or(limits.connections_per_peer);
+        count(&mut limits.in_flight, self.in_flight);
+        count(&mut limits.followers, self.followers);
+    }
+}

@@ -1,0 +1,14 @@
+//! `[http]` of `au-host.toml` where `serve` is not built in: whatever it says, nobody asks.
+
+use super::config::Granted;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HttpSection {
+    pub(super) grants: Option<Granted>,
+}
+
+impl<'de> serde::Deserialize<'de> for HttpSection {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(from).map(|_| Self::default())
+    }
+}

@@ -1,0 +1,133 @@
+//! The accept loop: lets connections in as long as there is room, and ends them gracefully.
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::config::HttpLimits;
+use super::connection;
+use super::listen::Listener;
+use super::peers::{Peers, Seat};
+use super::problem;
+use crate::error::Error;
+
+/// Rest after an accept that failed for want of files or memory.
+const REST: Duration = Duration::from_millis(50);
+
+/// What each connection is served with.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub(super) routes: Router,
+    pub(super) limits: Arc<HttpLimits>,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) drain: CancellationToken,
+}
+
+enum Accepted {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
+/// Accepts until the drain begins, then waits for the connections, at most `grace`. Dropped, it ends them at once.
+pub(super) async fn accept(listener: Listener, serving: Serving, grace: Duration) {
+    let peers = Peers::new(most(serving.limits.connections), serving.limits.connections_per_peer);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = serving.drain.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = next(&listener) => match accepted {
+                Ok(accepted) => admit(accepted, &serving, &peers, &mut connections),
+                Err(error) => rest(&error).await,
+            },
+        }
+    }
+    // Nobody is to be let in whom nobody will answer.
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, ended).await.is_err() {
+        tracing::warn!(left = connections.len(), "connections were cut off: they took longer than the grace");
+    }
+}
+
+async fn next(listener: &Listener) -> io::Result<Accepted> {
+    match listener {
+        Listener::Tcp(listener) => listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip())),
+        Listener::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+    }
+}
+
+async fn rest(error: &io::Error) {
+    // One client that went away while it waited is no reason to rest.
+    let gone = matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if !gone {
+        tracing::warn!(%error, "a connection could not be accepted");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+fn admit(accepted: Accepted, serving: &Serving, peers: &Peers, connections: &mut JoinSet<()>) {
+    let serving = serving.clone();
+    match accepted {
+        Accepted::Tcp(stream, peer) => match peers.admit(Some(peer)) {
+            Some(seat) => {
+                connections.spawn(tcp(stream, serving, seat));
+            }
+            // Over TLS nobody would understand it.
+            None if serving.tls.is_some() => drop(stream),
+            None => refuse(stream.into_std()),
+        },
+        Accepted::Unix(stream) => match peers.admit(None) {
+            Some(seat) => {
+                connections.spawn(plain(stream, serving, seat));
+            }
+            None => refuse(stream.into_std()),
+        },
+    }
+}
+
+async fn tcp(stream: TcpStream, serving: Serving, seat: Seat) {
+    // A response is written at once, however small: a client that keeps its connection must not wait for a delayed ack.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let Some(tls) = serving.tls.clone() else { return plain(stream, serving, seat).await };
+    match tokio::time::timeout(serving.limits.head, tls.accept(stream)).await {
+        Ok(Ok(stream)) => plain(stream, serving, seat).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn plain<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T, serving: Serving, _seat: Seat) {
+    connection::serve(stream, serving.routes, &serving.limits, serving.drain).await;
+}
+
+/// Says that there is no room, to whoever listens; nobody is waited for.
+fn refuse(stream: io::Result<impl Read + Write>) {
+    let Ok(mut stream) = stream else { return };
+    let body = problem::document(&Error::Busy { retry_after: Duration::from_secs(1) }).to_string();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {}\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        problem::MEDIA_TYPE,
+        body.len()
+    );
+    // A socket that is closed with bytes unread takes its last words back.
+    drop(stream.read(&mut [0; 8 << 10]));
+    drop(stream.write(format!("{head}{body}").as_bytes()));
+}
+
+/// As many as were asked for, but not so many that no file is left for anything else.
+fn most(connections: usize) -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+    connections.min(files / 5 * 4)
+}

@@ -1,0 +1,132 @@
+//! What all handlers have, and which of them answers what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::body::Budget;
+use super::config::{HttpConfig, HttpLimits};
+use super::door::{self, InFlight};
+use super::listen::Listen;
+use super::origin::Hosts;
+use super::problem::Result;
+use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+use crate::error::{Error, Misuse};
+use crate::host::Host;
+use crate::local::Local;
+
+/// What all handlers have. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub(super) struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    local: Arc<Local>,
+    limits: Arc<HttpLimits>,
+    hosts: Hosts,
+    budget: Budget,
+    in_flight: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
+    uploads: Semaphore,
+    spool: std::path::PathBuf,
+    drain: CancellationToken,
+}
+
+impl App {
+    pub(super) fn new(
+        local: Arc<Local>,
+        config: &HttpConfig,
+        listen: &Listen,
+        limits: Arc<HttpLimits>,
+        drain: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            local,
+            hosts: Hosts::of(listen, &config.hosts),
+            budget: Budget::new(limits.bodies_bytes),
+            in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+            followers: Arc::new(Semaphore::new(limits.followers)),
+            uploads: Semaphore::new(limits.uploads.max(1)),
+            spool: config.spool.clone().unwrap_or_else(std::env::temp_dir),
+            limits,
+            drain,
+        }))
+    }
+
+    pub(super) fn local(&self) -> &Local {
+        &self.0.local
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        self.0.local.host()
+    }
+
+    pub(super) fn limits(&self) -> &HttpLimits {
+        &self.0.limits
+    }
+
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.0.hosts
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    pub(super) fn in_flight(&self) -> &Arc<Semaphore> {
+        &self.0.in_flight
+    }
+
+    pub(super) fn uploads(&self) -> &Semaphore {
+        &self.0.uploads
+    }
+
+    pub(super) fn spool(&self) -> &std::path::Path {
+        &self.0.spool
+    }
+
+    /// Fires when the server takes nothing new.
+    pub(super) fn drain(&self) -> &CancellationToken {
+        &self.0.drain
+    }
+
+    /// The place of one who waits for a job, in return for that of a request that is being answered.
+    pub(super) fn follow(&self, request: &InFlight) -> Result<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.0.followers).try_acquire_owned().map_err(|_| {
+            let why = format!("{} requests wait for jobs or follow them already", self.0.limits.followers);
+            Error::request(Misuse::TooManyFollowers, why)
+        })?;
+        request.release();
+        Ok(place)
+    }
+}
+
+/// Which handler answers what.
+pub(super) fn routes(app: App) -> Router {
+    Router::new()
+        .route("/v1/call/{module}/{function}", post(call::call))
+        .route("/v1/submit/{module}/{function}", post(submit::submit))
+        .route("/v1/submit/{module}/{function}/bulk", post(bulk::bulk))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(job::show).delete(job::remove))
+        .route("/v1/jobs/{id}/output", get(job::output))
+        .route("/v1/jobs/{id}/input", get(job::input))
+        .route("/v1/jobs/{id}/logs", get(logs::logs))
+        .route("/v1/jobs/{id}/events", get(events::events))
+        .route("/v1/jobs/{id}/cancel", post(job::cancel))
+        .route("/v1/jobs/{id}/retry", post(job::retry))
+        .route("/v1/modules", get(modules::list).put(upload::upload))
+        .route("/v1/modules/{module}", get(modules::show).put(upload::upload_as).delete(modules::remove))
+        .route("/v1/aliases/{name}", put(modules::alias).delete(modules::unalias))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(super::openapi::document))
+        .fallback(door::no_route)
+        .method_not_allowed_fallback(door::bad_method)
+        .layer(from_fn_with_state(app.clone(), door::door))
+        .with_state(app)
+}

@@ -1,0 +1,91 @@
+//! One connection: HTTP/1.1 by hyper, each request answered by the routes.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::config::HttpLimits;
+use super::patience::{Pace, Patient, Phase};
+
+/// Answers what comes over `io` until it closes; when `drain` fires, after the request that is being answered.
+pub(super) async fn serve<T>(io: T, routes: Router, limits: &HttpLimits, drain: CancellationToken)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Pace::default();
+    let answering = pace.clone();
+    let answer = service_fn(move |request: Request<Incoming>| {
+        answering.set(Phase::Busy);
+        let (routes, pace) = (routes.clone(), answering.clone());
+        async move {
+            let response = routes.oneshot(request.map(Body::new)).await?;
+            Ok::<Response<Paced>, Infallible>(response.map(|body| Paced { body, pace }))
+        }
+    });
+    let io = TokioIo::new(Patient::new(io, pace.clone(), limits));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle.max(limits.head))
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head_bytes.max(8 << 10))
+        .serve_connection(io, answer);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.cancelled() => {
+            if pace.phase() == Phase::New {
+                // Nobody has asked anything yet, and may never.
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A response's body, whose end is the end of its request.
+struct Paced {
+    body: Body,
+    pace: Pace,
+}
+
+impl http_body::Body for Paced {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        self.pace.set(Phase::Idle);
+    }
+}

@@ -1,0 +1,124 @@
+//! What every request passes before its handler, and every answer on its way out. In this order: a name, a net under panics, the
+//! host it is meant for, the length of its URL, a place among those that are being answered, and who asks.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::app::App;
+use super::principal;
+use super::problem::{Problem, Result};
+use super::request_id;
+use crate::error::{Error, Misuse};
+
+/// What is asked by those who watch over this host, and must be answered above all when it is busy.
+const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// The place of a request among those that are being answered. Free again when the last clone goes, or when it is given up.
+#[derive(Clone, Debug)]
+pub(super) struct InFlight(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl InFlight {
+    /// Gives the place up: from here on the request only waits.
+    pub(super) fn release(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request_id::of(request.headers());
+    let name = request_id::value(&id);
+    let mut response = request_id::scope(id, answered(&app, request, next)).await;
+    let headers = response.headers_mut();
+    if let Some(name) = name {
+        headers.insert(request_id::HEADER, name);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer, whatever happens: a bug met by one request costs no other.
+async fn answered(app: &App, request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(admitted(app, request, next)).catch_unwind().await {
+        Ok(answer) => answer.into_response(),
+        Err(_panic) => Problem(Error::request(Misuse::Panic, "this request met a bug of au-host")).into_response(),
+    }
+}
+
+async fn admitted(app: &App, request: Request, next: Next) -> Result {
+    app.hosts().check(&request)?;
+    let most = app.limits().url_bytes;
+    if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
+        return Err(Error::request(Misuse::LongUrl, format!("the URL has more than {most} bytes")).into());
+    }
+    let place = if WATCHED.contains(&request.uri().path()) { None } else { Some(place(app)?) };
+    let (mut parts, body) = request.into_parts();
+    let caller = principal::establish(app, &parts)?;
+    parts.extensions.insert(caller);
+    // Held here too: what a handler does not ask for goes before it begins.
+    let held = InFlight(Arc::new(Mutex::new(place)));
+    parts.extensions.insert(held.clone());
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    drop(held);
+    Ok(answer)
+}
+
+fn place(app: &App) -> Result<OwnedSemaphorePermit> {
+    let free = Arc::clone(app.in_flight()).try_acquire_owned();
+    free.map_err(|_| Problem(Error::Busy { retry_after: Duration::from_secs(1) }))
+}
+
+pub(super) async fn no_route(uri: Uri) -> Problem {
+    Problem(Error::request(Misuse::NoRoute, format!("there is nothing at {}", crate::id::shorten(uri.path()))))
+}
+
+pub(super) async fn bad_method(method: Method, uri: Uri) -> Problem {
+    let (method, path) = (crate::id::shorten(method.as_str()), crate::id::shorten(uri.path()));
+    Problem(Error::request(Misuse::BadMethod, format!("{path} cannot be asked by {method}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt as _;
+
+    use crate::http::{HttpConfig, HttpLimits};
+    use crate::local::{Local, LocalConfig};
+
+    async fn broken() -> Response {
+        panic!("of a secret")
+    }
+
+    #[tokio::test]
+    async fn h10_a_panic_in_a_handler_is_a_500_with_the_requests_name_and_costs_no_place() {
+        let local = Arc::new(Local::temporary(LocalConfig::default()).await.unwrap());
+        let limits = Arc::new(HttpLimits { in_flight: 1, ..HttpLimits::default() });
+        let config = HttpConfig::default();
+        let app = App::new(local, &config, &config.listen, limits, CancellationToken::new());
+        let routes = Router::new().route("/broken", get(broken)).layer(from_fn_with_state(app, door));
+        for _ in 0..2 {
+            let request = Request::get("/broken").header("host", "localhost").header("x-request-id", "r-1");
+            let answer = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!((answer.status().as_u16(), &answer.headers()["x-request-id"]), (500, &"r-1".parse().unwrap()));
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!((&problem["code"], &problem["request_id"]), (&"internal".into(), &"r-1".into()));
+            assert!(!String::from_utf8_lossy(&body).contains("secret"), "what is within stays within");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The API as OpenAPI 3.1, from the code. What is checked in beside this file is compared with it in a test, and what is said
+//! here of a job or a module with one that is real.
+
+#![allow(dead_code, reason = "these types are read by the macros that describe them, and by nobody else")]
+
+use std::sync::LazyLock;
+
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
+
+use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "au-host", description = "Functions compiled to WebAssembly, run as sandboxed, durable jobs"),
+    paths(
+        call::call,
+        submit::submit,
+        bulk::bulk,
+        jobs::list,
+        job::show,
+        job::remove,
+        job::output,
+        job::input,
+        logs::logs,
+        events::events,
+        job::cancel,
+        job::retry,
+        modules::list,
+        upload::upload,
+        modules::show,
+        upload::upload_as,
+        modules::remove,
+        modules::alias,
+        modules::unalias,
+        health::alive,
+        health::ready,
+        document,
+    ),
+    components(schemas(Problem))
+)]
+struct Api;
+
+static TEXT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_pretty_json().unwrap_or_default() + "\n");
+
+/// The description of the API, in JSON.
+#[must_use]
+pub fn openapi() -> &'static str {
+    &TEXT
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", responses((status = 200, description = "this description")))]
+pub(super) async fn document() -> Response {
+    let mut response = openapi().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What is wrong with a request, or with the host (RFC 9457).
+#[derive(ToSchema)]
+pub(super) struct Problem {
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What programs tell problems apart by. Never renamed.
+    code: String,
+    detail: String,
+    /// What can be done about it.
+    r#try: String,
+    /// As in the header x-request-id.
+    request_id: Option<String>,
+    /// The job it is about.
+    job: Option<String>,
+    /// Why a function gave no output.
+    failure: Option<Failure>,
+    /// The rule that a module broke.
+    rule: Option<String>,
+    /// A name that exists, and looks like the one that was given.
+    nearest: Option<String>,
+}
+
+#[derive(IntoResponses)]
+pub(super) enum Refusals {
+    /// The request cannot be served; `code` says why.
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Client(Problem),
+    /// The host cannot do it, now or at all; `code` says why.
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    Server(Problem),
+}
+
+/// Why a function gave no output.
+#[derive(ToSchema)]
+struct Failure {
+    /// What sort of failure: `failed`, `trap`, `timed-out`, `out-of-memory`, …
+    kind: String,
+    message: String,
+    /// The limit that was hit: its name and value.
+    limit: Option<serde_json::Value>,
+    /// Where in the guest.
+    trace: Option<Vec<String>>,
+}
+
+/// A job, without the bytes of its payloads.
+#[derive(ToSchema)]
+#[schema(as = Job)]
+pub(super) struct Job {
+    id: String,
+    /// `pending`, `running`, `completed`, `failed` or `cancelled`.
+    status: String,
+    version: u64,
+    module: String,
+    function: String,
+    options: serde_json::Value,
+    input: PayloadSize,
+    created: String,
+    started: Option<String>,
+    finished: Option<String>,
+    expires: Option<String>,
+    run_at: Option<String>,
+    attempt: u32,
+    worker: Option<String>,
+    progress: Option<serde_json::Value>,
+    cancel: Option<serde_json::Value>,
+    usage: serde_json::Value,
+    output: Option<PayloadSize>,
+    failure: Option<Failure>,
+    cancelled: Option<String>,
+}
+
+/// The size and type of a payload.
+#[derive(ToSchema)]
+struct PayloadSize {
+    content_type: String,
+    bytes: u64,
+}
+
+/// A module.
+#[derive(ToSchema)]
+#[schema(as = Module)]
+pub(super) struct Module {
+    digest: String,
+    size: u64,
+    kind: String,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    functions: Vec<Function>,
+    added: String,
+}
+
+/// A module, and its names.
+#[derive(ToSchema)]
+#[schema(as = ListedModule)]
+pub(super) struct ListedModule {
+    #[serde(flatten)]
+    module: Module,
+    aliases: Vec<String>,
+}
+
+/// One thing a module offers.
+#[derive(ToSchema)]
+struct Function {
+    name: String,
+    summary: String,
+    /// JSON schema of the input: an array with one entry per parameter.
+    input_schema: Option<serde_json::Value>,
+    /// JSON schema of the output.
+    output_schema: Option<serde_json::Value>,
+}
+
+/// Limits and grants of a call.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub(super) struct CallOptions {
+    /// Longest an attempt may take: 30s, 2h.
+    timeout: Option<String>,
+    /// Most memory: 64MiB, 2GiB.
+    memory: Option<String>,
+    /// Most fuel, about one unit an instruction.
+    fuel: Option<u64>,
+    /// Largest output.
+    max_output: Option<String>,
+    /// Most bytes of log.
+    max_log: Option<String>,
+    /// Most lines of log.
+    max_log_lines: Option<u64>,
+    /// Largest stack.
+    stack: Option<String>,
+    /// Most elements of a table.
+    table_elements: Option<u64>,
+    /// Most core instances.
+    instances: Option<u64>,
+    /// Grants environment variables: NAME=VALUE.
+    env: Option<Vec<String>>,
+    /// Grants folders of the host to read: HOST or HOST=GUEST.
+    dir: Option<Vec<String>>,
+    /// Grants folders of the host to read and write.
+    dir_rw: Option<Vec<String>>,
+    /// Grants the time of day.
+    clock: Option<bool>,
+    /// Grants random bytes.
+    random: Option<bool>,
+}
+
+/// How a job is run and kept.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub(super) struct JobOptions {
+    /// Longest an attempt may take: 30s, 2h.
+    timeout: Option<String>,
+    /// Most memory: 64MiB, 2GiB.
+    memory: Option<String>,
+    /// Most fuel, about one unit an instruction.
+    fuel: Option<u64>,
+    /// Largest output.
+    max_output: Option<String>,
+    /// Most bytes of log.
+    max_log: Option<String>,
+    /// Most lines of log.
+    max_log_lines: Option<u64>,
+    /// Largest stack.
+    stack: Option<String>,
+    /// Most elements of a table.
+    table_elements: Option<u64>,
+    /// Most core instances.
+    instances: Option<u64>,
+    /// Grants environment variables: NAME=VALUE.
+    env: Option<Vec<String>>,
+    /// Grants folders of the host to read: HOST or HOST=GUEST.
+    dir: Option<Vec<String>>,
+    /// Grants folders of the host to read and write.
+    dir_rw: Option<Vec<String>>,
+    /// Grants the time of day.
+    clock: Option<bool>,
+    /// Grants random bytes.
+    random: Option<bool>,
+    /// Attempts in all, when a worker dies or the function says that it may work later.
+    attempts: Option<u32>,
+    /// Rest before the second attempt, doubled before each further one.
+    retry_delay: Option<String>,
+    /// Higher ones are started first; from -100 to 100.
+    priority: Option<i32>,
+    /// How long it is kept after it finished.
+    ttl: Option<String>,
+    /// Start no earlier than this long from now.
+    delay: Option<String>,
+    /// Start no earlier than this moment (RFC 3339).
+    run_at: Option<String>,
+    /// Notes to find it by: NAME=VALUE.
+    label: Option<Vec<String>>,
+}
+
+/// Which jobs.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub(super) struct ListOptions {
+    /// Only these; several with commas.
+    status: Option<Vec<String>>,
+    /// Only calls of this module: a name or a digest.
+    module: Option<String>,
+    /// Only calls of this function.
+    function: Option<String>,
+    /// Only with this label: NAME=VALUE.
+    label: Option<Vec<String>>,
+    /// Only older ones than this job: the `next` of the page before.
+    before: Option<String>,
+    /// How many at most: 1 to 1000, else 50.
+    limit: Option<usize>,
+}

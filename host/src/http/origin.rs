@@ -1,0 +1,77 @@
+//! Whom a request is meant for and from which page it comes: no site that is open in a browser on this machine may use its host.
+
+use axum::extract::Request;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri};
+
+use super::listen::Listen;
+use super::problem::{Problem, Result};
+use crate::error::{Error, Misuse};
+use crate::id::shorten;
+
+/// The names this host may be called by.
+#[derive(Clone, Debug)]
+pub(super) enum Hosts {
+    /// Any: who reaches it by the network found it by a name that nobody here can know.
+    Any,
+    /// Those of this machine, and these.
+    These(Vec<String>),
+}
+
+impl Hosts {
+    pub(super) fn of(listen: &Listen, more: &[String]) -> Self {
+        match listen {
+            Listen::Tcp(_) if listen.is_local() || !more.is_empty() => {
+                let mut names: Vec<_> = more.iter().map(|name| name.to_ascii_lowercase()).collect();
+                names.push("localhost".to_owned());
+                Self::These(names)
+            }
+            Listen::Tcp(_) | Listen::Unix(_) => Self::Any,
+        }
+    }
+
+    /// That a request is meant for this host, and that no page of another site sent it to change something.
+    pub(super) fn check(&self, request: &Request) -> Result<()> {
+        let host = authority(request.uri(), request.headers());
+        if let Self::These(names) = self {
+            let known = host.as_ref().is_some_and(|host| is_known(names, host.host()));
+            if !known {
+                let name = host.as_ref().map_or("", Authority::as_str);
+                let why =
+                    format!("{:?} is no name of this host; its operator can add one to [http] hosts", shorten(name));
+                return Err(Problem(Error::request(Misuse::BadHost, why)));
+            }
+        }
+        if request.method().is_safe() {
+            return Ok(());
+        }
+        let origin = request.headers().get(ORIGIN);
+        let own = origin.is_none_or(|origin| {
+            let page = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+            page.and_then(|page| page.authority().cloned()) == host
+        });
+        let sites = request.headers().get("sec-fetch-site");
+        let other = sites.is_some_and(|site| site == "cross-site" || site == "same-site");
+        if own && !other {
+            return Ok(());
+        }
+        Err(Problem(Error::request(Misuse::BadOrigin, "a page of another site sent this request")))
+    }
+}
+
+/// A URL that names a host wins over the header (RFC 9112 §3.2.2).
+fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let mut sent = headers.get_all(HOST).iter();
+    let header = sent.next().and_then(|host| host.to_str().ok()?.parse().ok());
+    if sent.next().is_some() {
+        return None;
+    }
+    uri.authority().cloned().or(header)
+}
+
+fn is_known(names: &[String], host: &str) -> bool {
+    let plain = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = plain.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    loopback || names.iter().any(|name| name.eq_ignore_ascii_case(host))
+}

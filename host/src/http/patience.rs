@@ -1,0 +1,159 @@
+//! A connection's patience: how long it waits for a first byte, for a head, for the next request, and for a reader.
+//!
+//! Knows nothing of HTTP but what [`Pace`] is told; the time of a body is the reader's of that body.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::config::HttpLimits;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Its first byte.
+    New,
+    /// The rest of a head.
+    Head,
+    /// Nothing: a request is being answered.
+    Busy,
+    /// The next request.
+    Idle,
+}
+
+/// Where a connection stands, told by whoever answers its requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace(Arc<AtomicU8>);
+
+impl Pace {
+    pub(super) fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Phase::New,
+            1 => Phase::Head,
+            2 => Phase::Busy,
+            _ => Phase::Idle,
+        }
+    }
+}
+
+/// Bytes in and out, within time.
+#[derive(Debug)]
+pub(super) struct Patient<T> {
+    io: T,
+    pace: Pace,
+    spans: Spans,
+    reading: Pin<Box<Sleep>>,
+    /// The phase that `reading` was set for.
+    waits: Option<Phase>,
+    writing: Pin<Box<Sleep>>,
+    blocked: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spans {
+    first_byte: Duration,
+    head: Duration,
+    idle: Duration,
+    write: Duration,
+}
+
+impl<T> Patient<T> {
+    pub(super) fn new(io: T, pace: Pace, limits: &HttpLimits) -> Self {
+        let HttpLimits { first_byte, head, idle, write, .. } = *limits;
+        let timer = || Box::pin(tokio::time::sleep(Duration::ZERO));
+        let spans = Spans { first_byte, head, idle, write };
+        Self { io, pace, spans, reading: timer(), waits: None, writing: timer(), blocked: false }
+    }
+
+    /// Ready when whoever should send has not for too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let phase = self.pace.phase();
+        let span = match phase {
+            Phase::New => self.spans.first_byte,
+            Phase::Head => self.spans.head,
+            Phase::Idle => self.spans.idle,
+            Phase::Busy => {
+                self.waits = None;
+                return Poll::Pending;
+            }
+        };
+        if self.waits.replace(phase) != Some(phase) {
+            self.reading.as_mut().reset(Instant::now() + span);
+        }
+        self.reading.as_mut().poll(cx)
+    }
+
+    /// The outcome of a write, or an error when nobody took a byte for too long.
+    fn written<R>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if outcome.is_ready() {
+            self.blocked = false;
+            return outcome;
+        }
+        if !std::mem::replace(&mut self.blocked, true) {
+            let span = self.spans.write;
+            self.writing.as_mut().reset(Instant::now() + span);
+        }
+        ready!(self.writing.as_mut().poll(cx));
+        Poll::Ready(Err(late()))
+    }
+}
+
+fn late() -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if read.is_pending() {
+            ready!(self.poll_late(cx));
+            return Poll::Ready(Err(late()));
+        }
+        if buffer.filled().len() > before && matches!(self.pace.phase(), Phase::New | Phase::Idle) {
+            self.pace.set(Phase::Head);
+        }
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, pieces);
+        self.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.io).poll_flush(cx);
+        self.written(cx, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.written(cx, outcome)
+    }
+}

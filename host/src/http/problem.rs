@@ -1,0 +1,102 @@
+//! An error as a problem document (RFC 9457). Codes and statuses are those of the one table in `error.rs`.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::advice::advice;
+use super::request_id;
+use crate::error::Error;
+
+/// The media type of a problem.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+/// What clients are told to wait that a busy host did not say more to.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What every handler fails with.
+#[derive(Debug)]
+pub(super) struct Problem(pub(super) Error);
+
+/// What every handler gives.
+pub(super) type Result<T = Response> = std::result::Result<T, Problem>;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let class = self.0.class();
+        if class.status >= 500 && class.status != 503 {
+            tracing::error!(code = class.code, error = self.0.chain(), "a request could not be served");
+        }
+        let mut response = Response::new(Body::from(document(&self.0).to_string()));
+        // The table has nothing but statuses.
+        *response.status_mut() = StatusCode::from_u16(class.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(wait) = wait(&self.0) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+/// What is said of an error: what, why, what to do, and what programs want to know of it.
+pub(super) fn document(error: &Error) -> Value {
+    let class = error.class();
+    let mut members = Map::new();
+    let mut member = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    member("type", format!("urn:au-host:{}", class.code).into());
+    member("title", class.code.replace('_', " ").into());
+    member("status", class.status.into());
+    member("code", class.code.into());
+    member("detail", crate::failure::clean(&detail(error), 4096).into());
+    member("try", advice(error).into());
+    if let Some(id) = request_id::current() {
+        member("request_id", id.into());
+    }
+    match error {
+        Error::Failed(failure) => {
+            member("failure", json!(failure));
+        }
+        Error::Module { code, .. } => {
+            member("rule", crate::failure::clean(code, 256).into());
+        }
+        Error::NotFound { nearest: Some(nearest), .. } => {
+            member("nearest", nearest.clone().into());
+        }
+        Error::KeyTaken { job: id, .. }
+        | Error::Unfinished { id, .. }
+        | Error::Cancelled { id, .. }
+        | Error::WaitTimedOut { id, .. }
+        | Error::Finished(id)
+        | Error::Conflict(id)
+        | Error::Expired(id) => {
+            member("job", json!(id));
+        }
+        _ => {}
+    }
+    Value::Object(members)
+}
+
+/// What went wrong within the host is for its log: paths and the words of libraries are not for strangers.
+fn detail(error: &Error) -> String {
+    match error {
+        Error::Fault { .. } | Error::Corrupt { .. } => error.to_string(),
+        other => other.chain(),
+    }
+}
+
+fn wait(error: &Error) -> Option<Duration> {
+    match error {
+        Error::Busy { retry_after } => Some(*retry_after),
+        other => matches!(other.class().status, 429 | 503).then_some(SECOND),
+    }
+}

@@ -1,0 +1,157 @@
+//! How much comes in, how slowly, and how many at a time.
+
+use std::io::Write;
+
+use super::served::{Served, read_all};
+use super::*;
+
+const SOON: Duration = Duration::from_millis(50);
+
+async fn closed(mut stream: std::net::TcpStream) -> String {
+    tokio::task::spawn_blocking(move || read_all(&mut stream)).await.unwrap()
+}
+
+#[tokio::test]
+async fn h1_a_silent_connection_is_closed() {
+    let served = Served::with(|limits| limits.first_byte = SOON).await;
+    assert_eq!(closed(served.connect()).await, "");
+}
+
+#[tokio::test]
+async fn h1_a_head_that_never_ends_is_closed() {
+    let served = Served::with(|limits| limits.head = SOON).await;
+    let mut stream = served.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").unwrap();
+    closed(stream).await;
+    // However little comes now and then.
+    let mut stream = served.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    let mut slow = stream.try_clone().unwrap();
+    let sending = tokio::task::spawn_blocking(move || {
+        while slow.write_all(b"x: 1\r\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    closed(stream).await;
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn h1_a_connection_between_requests_is_closed_after_its_time() {
+    let served = Served::with(|limits| limits.idle = SOON).await;
+    let mut stream = served.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    assert!(closed(stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn h1_a_body_that_never_comes_is_a_408() {
+    let served = Served::with(|limits| limits.body = SOON).await;
+    for path in ["/v1/call/guest/echo", "/v1/submit/guest/echo/bulk"] {
+        let mut stream = served.connect();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n[1");
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = closed(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    }
+    let mut stream = served.connect();
+    stream
+        .write_all(b"PUT /v1/modules HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n4\r\n\0asm\r\n")
+        .unwrap();
+    assert!(closed(stream).await.starts_with("HTTP/1.1 408"));
+}
+
+#[tokio::test]
+async fn h1_a_reader_who_takes_nothing_is_cut_off() {
+    let served = Served::with(|limits| limits.write = SOON).await;
+    let call = "POST /v1/call/guest/big?max-output=64MiB HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: 4\r\n\r\n";
+    let mut stream = served.connect();
+    stream.write_all(&[call.as_bytes(), &number(32 << 20)].concat()).unwrap();
+    // What was under way when it was cut off can still be read, and is not all.
+    until("the end of the connection", async || {
+        let open = served.local.host().ready().await.is_ok() && stream.write_all(b"x").is_ok();
+        (!open).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn h2_beyond_the_connections_that_are_taken_is_a_503_and_those_who_go_make_room() {
+    let served = Served::with(|limits| limits.connections = 3).await;
+    let held: Vec<_> = (0..3).map(|_| served.connect()).collect();
+    let refused = until("a refusal", async || {
+        let answer = served.raw("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        (!answer.starts_with("HTTP/1.1 200")).then_some(answer)
+    })
+    .await;
+    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503"), "{refused}");
+    drop(held);
+    until("room", async || {
+        let answer = served.client.get(served.url("/healthz")).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn h2_one_peer_has_no_more_connections_than_it_may() {
+    let served = Served::with(|limits| limits.connections_per_peer = Some(2)).await;
+    let _held = [served.connect(), served.connect()];
+    until("a refusal", async || {
+        let answer = served.raw("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        (!answer.starts_with("HTTP/1.1 200")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_more_than_can_be_answered_at_once_is_shed_and_health_is_answered_all_the_same() {
+    let served = Served::with(|limits| limits.in_flight = 2).await;
+    let calls = [served.calling("spin"), served.calling("spin")];
+    let shed =
+        until("a refusal", async || Some(served.get("/v1/jobs").await).filter(|answer| answer.status == 503)).await;
+    assert_eq!(shed.header("retry-after"), "1");
+    problem(shed, 503, "busy");
+    assert_eq!((served.get("/healthz").await.status, served.get("/readyz").await.status), (200, 200));
+    calls.iter().for_each(|call| call.abort());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_a_413_said_or_not() {
+    let served = Served::with(|limits| limits.body_bytes = 1000).await;
+    problem(served.post("/v1/call/guest/echo", OCTETS, vec![0; 1001]).await, 413, "too_large");
+    assert_eq!(served.post("/v1/call/guest/echo", OCTETS, vec![0; 1000]).await.status, 200);
+    let pieces = futures::stream::iter((0..20).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 100])));
+    let chunked = reqwest::Body::wrap_stream(pieces);
+    problem(served.post("/v1/call/guest/echo", OCTETS, chunked).await, 413, "too_large");
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_much_together_are_shed() {
+    let served = Served::with(|limits| limits.bodies_bytes = 1000).await;
+    problem(served.post("/v1/call/guest/echo", OCTETS, vec![0; 1001]).await, 503, "busy");
+    for _ in 0..3 {
+        assert_eq!(
+            served.post("/v1/call/guest/echo", OCTETS, vec![0; 900]).await.status,
+            200,
+            "the share is given back"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_is_too_long_is_a_414() {
+    let served = Served::with(|limits| limits.url_bytes = 100).await;
+    problem(served.get(&format!("/v1/jobs?label={}", "a".repeat(100))).await, 414, "long_url");
+}
+
+#[tokio::test]
+async fn whoever_sends_far_too_much_hears_why() {
+    let served = Served::with(|limits| limits.body_bytes = 1000).await;
+    problem(served.post("/v1/call/guest/echo", OCTETS, vec![0; 32 << 20]).await, 413, "too_large");
+    let pieces = futures::stream::iter((0..512).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 64 << 10])));
+    problem(served.post("/v1/call/guest/echo", OCTETS, reqwest::Body::wrap_stream(pieces)).await, 413, "too_large");
+    // Who asks first sends nothing.
+    let head = "POST /v1/call/guest/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n";
+    assert!(served.raw(head).await.starts_with("HTTP/1.1 413"));
+}
