@@ -21,6 +21,15 @@ async fn what_goes_in_comes_out_with_its_type() {
 }
 
 #[tokio::test]
+async fn what_curl_sends_without_being_told_a_type_is_json() {
+    let served = Served::new().await;
+    let form = "application/x-www-form-urlencoded";
+    let answer = served.post("/v1/call/guest/echo", form, "[1, 2]").await;
+    assert_eq!((answer.header("content-type"), answer.text()), ("application/json", "[1, 2]".into()));
+    problem(served.post("/v1/call/guest/echo", form, "a=1").await, 400, "bad_json");
+}
+
+#[tokio::test]
 async fn a_module_is_called_by_its_digest_too() {
     let served = Served::new().await;
     let digest = json(served.get("/v1/modules/guest").await, 200)["digest"].as_str().unwrap().to_owned();
