@@ -1,5 +1,6 @@
 //! When a job runs, and how often it is tried.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use au_host::store::Filter;
@@ -97,9 +98,10 @@ pub(super) async fn priority(local: Local) {
     let mut started = Vec::new();
     for handle in waiting {
         let job = handle.wait(LONG).await.unwrap();
-        started.push((job.started.unwrap(), job.options.priority));
+        // Those of one look start at one moment, the higher first.
+        started.push((job.started.unwrap(), Reverse(job.options.priority)));
     }
     started.sort_unstable();
-    let order: Vec<_> = started.into_iter().map(|(_, priority)| priority).collect();
+    let order: Vec<_> = started.into_iter().map(|(_, Reverse(priority))| priority).collect();
     assert_eq!(order, [9, 5, 0, -5]);
 }
