@@ -13,7 +13,9 @@ use super::*;
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// What chromedriver says when it listens, and on which port.
 const STARTED: &str = "started successfully on port ";
-const ESCAPE: &str = "\u{e00c}";
+/// Keys without a character, as WebDriver writes them.
+pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const ESCAPE: &str = "\u{e00c}";
 
 /// A window, and the driver it belongs to.
 pub(crate) struct Browser {
@@ -70,9 +72,9 @@ impl Browser {
         self.command("/execute/sync", json!({ "script": body, "args": args })).await
     }
 
-    /// Waits until an expression is true in the page.
+    /// Waits until an expression is true in the page. As long as there is not yet what it looks at, it is not.
     pub(crate) async fn until(&self, expression: &str) {
-        let body = format!("return Boolean({expression})");
+        let body = format!("try {{ return Boolean({expression}) }} catch {{ return false }}");
         until(expression, async || (self.js(&body, json!([])).await == true).then_some(())).await;
     }
 
@@ -94,9 +96,14 @@ impl Browser {
         .await
     }
 
+    /// Clicks on what a selector finds, once that can be clicked: a table is drawn anew now and again.
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self.element(selector).await;
-        self.command(&format!("/element/{element}/click"), json!({})).await;
+        until(selector, async || {
+            let url = self.url(&format!("/element/{}/click", self.element(selector).await));
+            let answer = self.client.post(url).json(&json!({})).send().await.unwrap();
+            answer.status().is_success().then_some(())
+        })
+        .await;
     }
 
     /// Types into what a selector finds; of an input for files it is a path.
@@ -106,14 +113,10 @@ impl Browser {
     }
 
     /// Presses keys, wherever the focus is.
-    pub(crate) async fn press(&self, keys: &str) {
-        let focused = self.read("/element/active").await;
-        let element = focused[ELEMENT].as_str().unwrap();
-        self.command(&format!("/element/{element}/value"), json!({ "text": keys })).await;
-    }
-
-    pub(crate) async fn escape(&self) {
-        self.press(ESCAPE).await;
+    pub(crate) async fn press(&self, key: &str) {
+        let strokes = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.command("/actions", json!({ "actions": [keyboard] })).await;
     }
 
     /// A window of this size, as a phone has it when it is narrow.

@@ -1,6 +1,6 @@
 // JSON whose numbers stay as they were written: 2^64 - 1 is an input like any other, and no number of JavaScript.
 
-/** A number that JavaScript would round. */
+/** A number that JavaScript would round, or write in another way. */
 export class Exact {
   constructor(source) {
     this.source = source;
@@ -10,8 +10,8 @@ export class Exact {
 /** Reads JSON. Older browsers do not tell how a number was written, and round it. */
 export function parse(text) {
   return JSON.parse(text, (_, value, context) => {
-    const rounded = typeof value === "number" && context?.source && String(value) !== context.source;
-    return rounded && /^-?\d+$/.test(context.source) ? new Exact(context.source) : value;
+    const other = typeof value === "number" && context?.source && String(value) !== context.source;
+    return other ? new Exact(context.source) : value;
   });
 }
 

@@ -46,7 +46,7 @@ export class Log {
   tell() {
     const shown = this.count > LINES ? `, the last ${LINES} of them shown` : "";
     const dropped = this.dropped ? `; ${this.dropped} more were dropped, for the log was full` : "";
-    write(this.state, `${this.count} lines${shown} · ${this.how ?? ""}${dropped}`);
+    write(this.state, `${this.count} ${this.count === 1 ? "line" : "lines"}${shown} · ${this.how ?? ""}${dropped}`);
   }
 }
 
