@@ -14,7 +14,7 @@ use super::door::{self, InFlight};
 use super::listen::Listen;
 use super::origin::Hosts;
 use super::problem::Result;
-use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+use super::{bulk, call, dashboard, events, health, job, jobs, logs, modules, submit, upload};
 use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
@@ -125,6 +125,8 @@ pub(super) fn routes(app: App) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/openapi.json", get(super::openapi::document))
+        .route("/", get(dashboard::page))
+        .route("/assets/{file}", get(dashboard::asset))
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::bad_method)
         .layer(from_fn_with_state(app.clone(), door::door))

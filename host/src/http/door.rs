@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,13 +14,17 @@ use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
-use super::principal;
+use super::dashboard;
+use super::principal::{self, Caller};
 use super::problem::{Problem, Result};
 use super::request_id;
 use crate::error::{Error, Misuse};
 
 /// What is asked by those who watch over this host, and must be answered above all when it is busy.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// For a browser that is led to an answer itself: an output may be HTML, of the same origin as the dashboard, and runs nothing.
+const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 /// The place of a request among those that are being answered. Free again when the last clone goes, or when it is given up.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -
         headers.insert(request_id::HEADER, name);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(INERT);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
@@ -62,7 +67,10 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     }
     let place = if WATCHED.contains(&request.uri().path()) { None } else { Some(place(app)?) };
     let (mut parts, body) = request.into_parts();
-    let caller = principal::establish(app, &parts)?;
+    let caller = match dashboard::is_at(parts.uri.path()) {
+        true => Caller::default(),
+        false => principal::establish(app, &parts)?,
+    };
     parts.extensions.insert(caller);
     // Held here too: what a handler does not ask for goes before it begins.
     let held = InFlight(Arc::new(Mutex::new(place)));

@@ -1,4 +1,5 @@
-//! The HTTP API, under `/v1`: everything a [`Local`](crate::Local) does, for people who do not write Rust.
+//! The HTTP API, under `/v1`: everything a [`Local`](crate::Local) does, for people who do not write Rust; and a dashboard at `/`
+//! that uses it.
 //!
 //! Handlers read a request, call [`Host`](crate::Host) or [`Local`](crate::Local), and write an answer; nothing is decided here
 //! that a library user would miss. What comes in is bounded by [`HttpLimits`] before anything uses it.
@@ -27,6 +28,7 @@ mod bulk;
 mod call;
 mod config;
 mod connection;
+mod dashboard;
 mod door;
 mod events;
 mod health;

@@ -50,15 +50,20 @@ pub(super) async fn show(
     query.end()?;
     let info = app.local().module(&module).await?;
     let tag = etag(info.digest);
-    let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| matches(tags, info.digest));
+    let known = is_known(&headers, info.digest);
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Json(info).into_response() };
     response.headers_mut().extend(tag.map(|tag| (ETAG, tag)));
     Ok(response)
 }
 
-/// A module's ETag.
+/// The ETag of what has this digest.
 pub(super) fn etag(digest: Digest) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{digest}\"")).ok()
+}
+
+/// Whether who asks has what has this digest already.
+pub(super) fn is_known(headers: &HeaderMap, digest: Digest) -> bool {
+    headers.get_all(IF_NONE_MATCH).iter().any(|tags| matches(tags, digest))
 }
 
 fn matches(tags: &HeaderValue, digest: Digest) -> bool {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod browser;
 mod calls;
+mod dashboard;
 mod events;
 mod jobs;
 mod limits;
