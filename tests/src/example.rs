@@ -9,7 +9,11 @@ use bytes::Bytes;
 use crate::guest::config;
 
 /// Where they are: `AU_GUESTS_DIR`, else `target/guests`.
-fn folder() -> PathBuf {
+///
+/// # Panics
+/// When this is no test.
+#[must_use]
+pub fn folder() -> PathBuf {
     match std::env::var_os("AU_GUESTS_DIR") {
         Some(folder) => folder.into(),
         None => {

@@ -180,18 +180,22 @@ pub(super) struct CallOptions {
     /// Most memory: 64MiB, 2GiB.
     memory: Option<String>,
     /// Most fuel, about one unit an instruction.
+    #[param(format = "uint64")]
     fuel: Option<u64>,
     /// Largest output.
     max_output: Option<String>,
     /// Most bytes of log.
     max_log: Option<String>,
     /// Most lines of log.
+    #[param(format = "uint64")]
     max_log_lines: Option<u64>,
     /// Largest stack.
     stack: Option<String>,
     /// Most elements of a table.
+    #[param(format = "uint64")]
     table_elements: Option<u64>,
     /// Most core instances.
+    #[param(format = "uint64")]
     instances: Option<u64>,
     /// Grants environment variables: NAME=VALUE.
     env: Option<Vec<String>>,
@@ -214,18 +218,22 @@ pub(super) struct JobOptions {
     /// Most memory: 64MiB, 2GiB.
     memory: Option<String>,
     /// Most fuel, about one unit an instruction.
+    #[param(format = "uint64")]
     fuel: Option<u64>,
     /// Largest output.
     max_output: Option<String>,
     /// Most bytes of log.
     max_log: Option<String>,
     /// Most lines of log.
+    #[param(format = "uint64")]
     max_log_lines: Option<u64>,
     /// Largest stack.
     stack: Option<String>,
     /// Most elements of a table.
+    #[param(format = "uint64")]
     table_elements: Option<u64>,
     /// Most core instances.
+    #[param(format = "uint64")]
     instances: Option<u64>,
     /// Grants environment variables: NAME=VALUE.
     env: Option<Vec<String>>,
@@ -238,6 +246,7 @@ pub(super) struct JobOptions {
     /// Grants random bytes.
     random: Option<bool>,
     /// Attempts in all, when a worker dies or the function says that it may work later.
+    #[param(format = "uint32")]
     attempts: Option<u32>,
     /// Rest before the second attempt, doubled before each further one.
     retry_delay: Option<String>,
