@@ -20,10 +20,19 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "input" | "call" | "output", .. } => FUNCTIONS.into(),
         Error::Invalid { what: "configuration", .. } => "mend it, or name another with --config".into(),
         Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
+        Error::Invalid { what: "host URL", .. } => "name one as `au-host serve` prints it".into(),
+        Error::Invalid { what: "--host", .. } => "leave --host out".into(),
         Error::Invalid { .. } => "`--help` shows what can be given".into(),
         Error::Refused { .. } => "ask for less, or for something else".into(),
         Error::Module { code, .. } => refused(code).into(),
         Error::Busy { .. } => "wait a little and repeat it".into(),
+        Error::Unreachable { .. } => {
+            "see whether `au-host serve` runs there, and whether --host, AU_HOST or au-host.toml names it".into()
+        }
+        Error::Remote { status: 401, .. } => "give a token that the host knows: --token, AU_TOKEN".into(),
+        Error::Remote { status: 403, .. } => "give a token that may do this: --token, AU_TOKEN".into(),
+        Error::Remote { code, .. } if code.is_empty() => "name the URL of an au-host: --host, AU_HOST".into(),
+        Error::Remote { .. } => "`au-host doctor` asks that host how it is".into(),
         Error::Finished(_) => format!("`{}` shows how it ended", of("result")),
         Error::WaitTimedOut { id, .. } => format!("`au-host wait {id}` waits on, `au-host cancel {id}` stops it"),
         Error::Failed(failure) => failed(failure.kind, &of("logs")),
