@@ -1,6 +1,6 @@
 //! What a user can do about an error.
 
-use au_host::{Error, FailureKind, JobId};
+use au_host::{Error, FailureKind, JobId, Misuse};
 
 const MODULES: &str = "`au-host module list` shows what there is; a file is given as ./name.wasm";
 const FUNCTIONS: &str = "`au-host functions TARGET` shows what is expected";
@@ -28,6 +28,15 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Busy { .. } => "wait a little and repeat it".into(),
         Error::Unreachable { .. } => {
             "see whether `au-host serve` runs there, and whether --host, AU_HOST or au-host.toml names it".into()
+        }
+        Error::Request { misuse: Misuse::TooLarge, .. } => {
+            "send less at a time, or have the host's operator raise the limit".into()
+        }
+        Error::Request { misuse: Misuse::TooManyFollowers | Misuse::TooSlow, .. } => {
+            "wait a little and repeat it".into()
+        }
+        Error::Request { misuse: Misuse::BadHost | Misuse::NoRoute, .. } => {
+            "name the URL of an au-host: --host, AU_HOST".into()
         }
         Error::Remote { status: 401, .. } => "give a token that the host knows: --token, AU_TOKEN".into(),
         Error::Remote { status: 403, .. } => "give a token that may do this: --token, AU_TOKEN".into(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
@@ -132,7 +132,7 @@ fn taken(buffer: &mut BytesMut) -> Option<Piece> {
     loop {
         let end = buffer.windows(2).position(|pair| pair == b"\n\n")?;
         let text = String::from_utf8_lossy(&buffer[..end]).into_owned();
-        buffer.advance(end + 2);
+        drop(buffer.split_to(end + 2));
         let mut piece = Piece::default();
         for line in text.lines() {
             match line.split_once(": ") {

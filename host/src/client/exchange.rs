@@ -139,6 +139,7 @@ impl Wire {
 
     /// The head of an answer, whatever it is.
     pub(super) async fn open(&self, ask: Ask) -> Result<Answer> {
+        self.request(&ask).map_err(|why| Error::invalid("request", why.to_string()))?;
         let mut rest = REST;
         for left in (0..self.config.tries.max(1)).rev() {
             let again = match self.once(&ask).await {

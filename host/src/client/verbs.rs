@@ -206,6 +206,8 @@ impl Front for Client {
 }
 
 fn submit_path(request: &Request, more: &str) -> Result<String> {
+    // What the host would say too; how large an input may be is its own to say.
+    request.bounded(u64::MAX)?;
     let mut query = Query::new();
     query::job(&mut query, request)?;
     Ok(query.of(&format!("/v1/submit/{}/{}{more}", part(&request.module.to_string()), part(&request.function))))
