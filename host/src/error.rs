@@ -132,6 +132,27 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A host elsewhere did not answer. What was asked may have been done or not, unless it only asked.
+    #[error("{url} cannot be reached")]
+    Unreachable {
+        /// Where it should be.
+        url: String,
+        /// What became of the connection.
+        #[source]
+        source: Source,
+    },
+    /// A host elsewhere answered with an error that this version does not know.
+    #[error("{title}: {detail}")]
+    Remote {
+        /// Its stable code; empty when it gave none.
+        code: String,
+        /// Its HTTP status.
+        status: u16,
+        /// What it is called.
+        title: String,
+        /// What exactly.
+        detail: String,
+    },
     /// Something the host stands on failed: a disk, a process, a library.
     #[error("{part} failed")]
     Fault {
@@ -145,6 +166,16 @@ pub enum Error {
 
 fn near(nearest: Option<&str>) -> String {
     nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+/// How a status that is in no table is sorted.
+fn exit(status: u16) -> u8 {
+    match status {
+        400 | 405 => 2,
+        404 | 410 => 3,
+        401 | 403 | 413 | 415 => 4,
+        _ => 5,
+    }
 }
 
 impl Error {
@@ -199,6 +230,8 @@ impl Error {
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),
             Self::Corrupt { .. } => Class::new("corrupt", 500, 5),
+            Self::Unreachable { .. } => Class::new("unreachable", 502, 5),
+            Self::Remote { status, .. } => Class::new("remote", 502, exit(*status)),
             Self::Fault { .. } => Class::new("fault", 500, 5),
         }
     }
@@ -254,6 +287,26 @@ pub enum Misuse {
 }
 
 impl Misuse {
+    /// All there are.
+    #[cfg(feature = "client")]
+    pub(crate) const ALL: [Self; 15] = [
+        Self::BadId,
+        Self::BadQuery,
+        Self::BadHeader,
+        Self::BadJson,
+        Self::BadDigest,
+        Self::BadOrigin,
+        Self::NoRoute,
+        Self::BadMethod,
+        Self::TooSlow,
+        Self::TooLarge,
+        Self::LongUrl,
+        Self::BadMediaType,
+        Self::BadHost,
+        Self::TooManyFollowers,
+        Self::Panic,
+    ];
+
     /// Its row of the table.
     #[must_use]
     pub fn class(self) -> Class {

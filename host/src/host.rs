@@ -41,7 +41,7 @@ const FINISHING: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Host {
     pub(crate) inner: Arc<Inner>,
-    _door: Arc<Door>,
+    door: Arc<Door>,
 }
 
 /// A job that is kept.
@@ -55,7 +55,7 @@ pub struct Kept {
 
 /// Closes the host when the last clone of it goes. What the host runs has the rest, but not this.
 #[derive(Debug)]
-struct Door(Arc<Inner>);
+pub(crate) struct Door(pub(crate) Arc<Inner>);
 
 impl Drop for Door {
     fn drop(&mut self) {
@@ -99,8 +99,11 @@ pub(crate) struct Inner {
 
 impl Host {
     pub(crate) fn of(inner: Arc<Inner>) -> Self {
-        let door = Arc::new(Door(Arc::clone(&inner)));
-        Self { inner, _door: door }
+        Self::behind(Arc::new(Door(inner)))
+    }
+
+    pub(crate) fn behind(door: Arc<Door>) -> Self {
+        Self { inner: Arc::clone(&door.0), door }
     }
 
     /// A host that keeps jobs in `store`, knows `modules`, and runs attempts on `backend`.
@@ -209,7 +212,7 @@ impl Host {
     /// The handle of a job, from its id alone. Whether there is such a job is found out when it is asked.
     #[must_use]
     pub fn handle(&self, id: JobId) -> Handle {
-        Handle::new(self.clone(), id)
+        Handle::new(Arc::clone(&self.door) as _, id)
     }
 
     /// Lists jobs, newest first: at most `limit`, below the id `before`.

@@ -33,10 +33,10 @@
 //! | attempt | one run of a job, or of a call | [`Attempt`], and what came of it: [`Report`] |
 //! | store | keeps jobs; it compares one number and swaps | [`Store`], [`mod@store`] |
 //! | backend | runs one attempt to its outcome, and keeps nothing | [`Backend`], [`mod@backend`] |
-//! | handle | an id and a host: status, result, progress, logs, cancel | [`Handle`] |
+//! | handle | an id and a host, here or elsewhere: status, result, progress, logs, cancel | [`Handle`] |
 //! | sandbox | limits and grants of one attempt, held under what the host allows | [`Sandbox`], [`SandboxPolicy`] |
 //! | worker | who runs a job: one run of one process | [`WorkerId`] |
-//! | host | the front door, and the only thing that knows both stores and backends | [`Host`], [`Builder`] |
+//! | host | the front door, and the only thing that knows both stores and backends | [`Host`], [`Builder`]; over HTTP, `Client` |
 //!
 //! What goes in and comes out is a [`Payload`], bytes and a media type, which the host does not look into. A guest's mistake is
 //! a [`Failure`], kept with the job; what the host could not do is an [`Error`].
@@ -45,14 +45,18 @@
 //! survives: [`Durability`](store::Durability).
 
 mod ahead;
+mod answers;
 pub mod attempt;
 pub mod backend;
 mod builder;
+#[cfg(feature = "client")]
+pub mod client;
 mod clock;
 mod duties;
 mod error;
 mod events;
 mod failure;
+mod front;
 mod handle;
 mod host;
 #[cfg(feature = "http")]
@@ -86,10 +90,13 @@ pub mod units;
 pub use attempt::{Attempt, Events, Level, LogEntry, Outcome, Progress, Report, Usage};
 pub use backend::{Backend, Context};
 pub use builder::{Builder, Takes};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientConfig};
 pub use clock::Clock;
 pub use error::{Class, Error, Misuse, Result};
 pub use events::{Event, Heard};
 pub use failure::{Failure, FailureKind, LimitHit, clean};
+pub use front::Front;
 pub use handle::Handle;
 pub use host::{Host, Kept};
 pub use id::{Digest, JobId, ModuleName, ModuleRef, WorkerId};

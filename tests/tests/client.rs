@@ -38,6 +38,19 @@ async fn a_call_gives_the_output_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_host_elsewhere_takes_the_same_calls() {
+    use au_host::http::{HttpConfig, Server};
+    let local = std::sync::Arc::new(host_of(&["factorial"]).await);
+    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let server = Server::bind(config).await.unwrap();
+    let client = au_host::Client::new(&server.url(), au_host::ClientConfig::default()).unwrap();
+    let serving = tokio::spawn(server.serve(local, Default::default(), LONG));
+    assert_eq!(factorial::submit(&client, 100).await.unwrap().result(LONG).await.unwrap(), Natural(product(100)));
+    assert_eq!(factorial::call(&client, 20).await.unwrap(), Natural(product(20)));
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_request_can_be_changed_before_it_is_submitted() {
     let local = host_of(&["factorial"]).await;
     let mut request = factorial::request(5000).unwrap();

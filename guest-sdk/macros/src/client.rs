@@ -61,10 +61,10 @@ pub(crate) fn client(function: &ItemFn, signature: &Signature) -> TokenStream {
             /// # Errors
             /// As for `Host::submit`.
             #visibility async fn submit(
-                host: &::au_guest::__private::au_host::Host,
+                host: &impl ::au_guest::__private::au_host::Front,
                 #(#names: #kinds),*
             ) -> ::au_guest::__private::au_host::Result<::au_guest::__private::au_host::Handle<#output>> {
-                let handle = host.submit(Self::request(#(#names),*)?).await?;
+                let handle = ::au_guest::__private::au_host::Front::submit(host, Self::request(#(#names),*)?).await?;
                 ::std::result::Result::Ok(#typed)
             }
 
@@ -73,10 +73,10 @@ pub(crate) fn client(function: &ItemFn, signature: &Signature) -> TokenStream {
             /// # Errors
             /// As for `Host::call`.
             #visibility async fn call(
-                host: &::au_guest::__private::au_host::Host,
+                host: &impl ::au_guest::__private::au_host::Front,
                 #(#names: #kinds),*
             ) -> ::au_guest::__private::au_host::Result<#output> {
-                let output = host.call(Self::request(#(#names),*)?).await?;
+                let output = ::au_guest::__private::au_host::Front::call(host, Self::request(#(#names),*)?).await?;
                 #read
             }
         }

@@ -1,6 +1,6 @@
 //! What a user can do about an error.
 
-use au_host::{Error, FailureKind, JobId};
+use au_host::{Error, FailureKind, JobId, Misuse};
 
 const MODULES: &str = "`au-host module list` shows what there is; a file is given as ./name.wasm";
 const FUNCTIONS: &str = "`au-host functions TARGET` shows what is expected";
@@ -23,10 +23,28 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "address", .. } => {
             "name another with --listen; 127.0.0.1:0 takes any port that is free".into()
         }
+        Error::Invalid { what: "host URL", .. } => "name one as `au-host serve` prints it".into(),
+        Error::Invalid { what: "--host", .. } => "leave --host out".into(),
         Error::Invalid { .. } => "`--help` shows what can be given".into(),
         Error::Refused { .. } => "ask for less, or for something else".into(),
         Error::Module { code, .. } => refused(code).into(),
         Error::Busy { .. } => "wait a little and repeat it".into(),
+        Error::Unreachable { .. } => {
+            "see whether `au-host serve` runs there, and whether --host, AU_HOST or au-host.toml names it".into()
+        }
+        Error::Request { misuse: Misuse::TooLarge, .. } => {
+            "send less at a time, or have the host's operator raise the limit".into()
+        }
+        Error::Request { misuse: Misuse::TooManyFollowers | Misuse::TooSlow, .. } => {
+            "wait a little and repeat it".into()
+        }
+        Error::Request { misuse: Misuse::BadHost | Misuse::NoRoute, .. } => {
+            "name the URL of an au-host: --host, AU_HOST".into()
+        }
+        Error::Remote { status: 401, .. } => "give a token that the host knows: --token, AU_TOKEN".into(),
+        Error::Remote { status: 403, .. } => "give a token that may do this: --token, AU_TOKEN".into(),
+        Error::Remote { code, .. } if code.is_empty() => "name the URL of an au-host: --host, AU_HOST".into(),
+        Error::Remote { .. } => "`au-host doctor` asks that host how it is".into(),
         Error::Finished(_) => format!("`{}` shows how it ended", of("result")),
         Error::WaitTimedOut { id, .. } => format!("`au-host wait {id}` waits on, `au-host cancel {id}` stops it"),
         Error::Failed(failure) => failed(failure.kind, &of("logs")),

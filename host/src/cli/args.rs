@@ -33,6 +33,12 @@ pub(crate) struct Common {
     /// The file with this host's settings; else au-host.toml in the data folder, if it is there
     #[arg(long, global = true, env = "AU_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+    /// Ask the host at this URL, http://…, https://… or unix:PATH, in place of a folder
+    #[arg(long, global = true, env = "AU_HOST", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) host: Option<String>,
+    /// What tells that host who asks
+    #[arg(long, global = true, env = "AU_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
     /// Print facts as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -60,8 +66,16 @@ pub(crate) enum Verb {
     Wait(Wait),
     /// Show what a job wrote to its log
     Logs(Logs),
+    /// Show what happened to a job: its log, how far it is, where it stands
+    Events(Logs),
     /// List jobs, newest first
     List(List),
+    /// Show what runs, again and again
+    Top {
+        /// Show it once
+        #[arg(long)]
+        once: bool,
+    },
     /// Cancel jobs
     Cancel(Cancel),
     /// Forget finished jobs, with their results and logs

@@ -4,23 +4,24 @@ use std::io::Read;
 use std::path::Path;
 
 use au_host::registry::{Function, ModuleInfo, nearest};
-use au_host::{CBOR, Error, JSON, Local, MESSAGE_PACK, ModuleName, ModuleRef, OCTETS, Payload, Request};
+use au_host::{CBOR, Error, JSON, MESSAGE_PACK, ModuleName, ModuleRef, OCTETS, Payload, Request};
 use serde_json::Value;
 
 use super::args::Call;
+use super::hosted::Hosted;
 use super::trouble::{Result, Trouble};
 
 /// The module that a target names, added first if it is a file; and what to call it.
-pub(crate) async fn module(local: &Local, target: &str) -> Result<(ModuleInfo, Option<String>)> {
+pub(crate) async fn module(host: &Hosted, target: &str) -> Result<(ModuleInfo, Option<String>)> {
     if is_file(target) {
         let path = Path::new(target);
         let bytes = std::fs::read(path).map_err(|error| Trouble::file(path, &error))?;
-        let info = local.add_module(bytes.into()).await?;
+        let info = host.add_module(bytes.into()).await?;
         return Ok((info, path.file_stem().map(|stem| stem.to_string_lossy().into_owned())));
     }
     let reference: ModuleRef = target.parse()?;
     let name = if let ModuleRef::Name(name) = &reference { Some(name.to_string()) } else { None };
-    Ok((local.module(&reference).await?, name))
+    Ok((host.module(&reference).await?, name))
 }
 
 /// A name has no path separator and no extension of a module.
@@ -36,8 +37,8 @@ pub(crate) fn alias_of(path: &Path) -> Option<ModuleName> {
 }
 
 /// The request that a call asks for.
-pub(crate) async fn request(local: &Local, call: &Call) -> Result<Request> {
-    let (module, name) = module(local, &call.target).await?;
+pub(crate) async fn request(host: &Hosted, call: &Call) -> Result<Request> {
+    let (module, name) = module(host, &call.target).await?;
     let (function, args) = function(&module, call)?;
     let input = match &call.input {
         Some(path) => input(path, call.content_type.as_deref()).await?,

@@ -37,6 +37,8 @@ pub(crate) struct Config {
     ceiling: Bounds,
     /// Which grants a job may ask for.
     grants: Granted,
+    /// The host elsewhere that commands ask in place of this folder.
+    pub(crate) host: Option<String>,
     /// Of `serve`.
     pub(crate) http: HttpSection,
 }

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use au_host::registry::Compiler;
 use au_host::store::Filter;
-use au_host::{Error, Local, Status};
+use au_host::{Client, Error, Status};
 use serde::Serialize;
 
+use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
@@ -29,17 +30,10 @@ fn bad(about: &'static str, found: impl Into<String>) -> Finding {
 }
 
 pub(crate) async fn doctor(place: &Place, out: Out) -> Result {
-    let mut findings = vec![
-        well("version", concat!("au-host ", env!("CARGO_PKG_VERSION"), ", wasmtime 48")),
-        well("data folder", place.path().display().to_string()),
-        well("settings", place.settings()),
-        compiler(),
-        pages(),
-    ];
-    match place.look().await {
-        Ok(local) => findings.extend(folder(place, &local).await),
-        Err(Trouble::Host(error, _)) => findings.push(bad("store", format!("cannot be opened: {}", error.chain()))),
-        Err(other) => return Err(other),
+    let mut findings = vec![well("version", concat!("au-host ", env!("CARGO_PKG_VERSION"), ", wasmtime 48"))];
+    match place.elsewhere() {
+        Some(client) => findings.extend(elsewhere(client).await),
+        None => findings.extend(here(place).await?),
     }
     if out.json {
         out.facts(&findings)?;
@@ -49,6 +43,32 @@ pub(crate) async fn doctor(place: &Place, out: Out) -> Result {
         }
     }
     if findings.iter().all(|finding| finding.well) { Ok(()) } else { Err(Trouble::Said(5)) }
+}
+
+/// What a host elsewhere says of itself.
+async fn elsewhere(client: Client) -> Vec<Finding> {
+    let url = client.url();
+    let mut findings = vec![match client.version().await {
+        Ok(version) => well("host", format!("{url}, au-host {version}")),
+        Err(error) => return vec![bad("host", error.chain())],
+    }];
+    findings.extend(asked(&Hosted::There(client)).await);
+    findings
+}
+
+async fn here(place: &Place) -> Result<Vec<Finding>> {
+    let mut findings = vec![
+        well("data folder", place.path().display().to_string()),
+        well("settings", place.settings()),
+        compiler(),
+        pages(),
+    ];
+    match place.look().await {
+        Ok(host) => findings.extend(folder(place, &host).await),
+        Err(Trouble::Host(error, _)) => findings.push(bad("store", format!("cannot be opened: {}", error.chain()))),
+        Err(other) => return Err(other),
+    }
+    Ok(findings)
 }
 
 fn compiler() -> Finding {
@@ -70,22 +90,23 @@ fn pages() -> Finding {
     }
 }
 
-async fn folder(place: &Place, local: &Local) -> Vec<Finding> {
-    let mut findings = vec![store(local).await, disk(place).await, room(place)];
-    findings.push(match local.list_modules().await {
-        Ok(modules) => well("modules", modules.len().to_string()),
-        Err(error) => bad("modules", error.chain()),
-    });
-    findings.push(worker(place));
-    findings.push(waiting(local).await);
+async fn folder(place: &Place, host: &Hosted) -> Vec<Finding> {
+    let mut findings = asked(host).await;
+    findings.extend([disk(place).await, room(place), worker(place)]);
     findings
 }
 
-async fn store(local: &Local) -> Finding {
-    match local.host().ready().await {
+/// What any host says.
+async fn asked(host: &Hosted) -> Vec<Finding> {
+    let store = match host.ready().await {
         Ok(()) => well("store", "opens, and can be written"),
         Err(error) => bad("store", error.chain()),
-    }
+    };
+    let modules = match host.list_modules().await {
+        Ok(modules) => well("modules", modules.len().to_string()),
+        Err(error) => bad("modules", error.chain()),
+    };
+    vec![store, modules, waiting(host).await]
 }
 
 /// How long a durable write takes here.
@@ -126,11 +147,11 @@ fn worker(place: &Place) -> Finding {
     }
 }
 
-async fn waiting(local: &Local) -> Finding {
+async fn waiting(host: &Hosted) -> Finding {
     let mut counts = Vec::new();
     for status in [Status::Pending, Status::Running] {
         let filter = Filter { status: vec![status], ..Filter::default() };
-        match local.host().list(filter, None, 1000).await {
+        match host.list(filter, None, 1000).await {
             Ok(jobs) => counts.push(format!("{}{} {status}", jobs.len(), if jobs.len() == 1000 { "+" } else { "" })),
             Err(error @ Error::Corrupt { .. }) => return bad("jobs", error.chain()),
             Err(error) => return bad("jobs", error.chain()),

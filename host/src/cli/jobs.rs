@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Clock, Error, Event, JobId, Local, Status, Summary, Usage};
+use au_host::{Clock, Error, Event, JobId, Status, Summary, Usage};
 use futures::StreamExt;
 use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Cancel, List, Logs};
+use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::settings;
@@ -21,10 +22,10 @@ const PAGE: usize = 1000;
 const STOPPING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
-    let local = place.look().await?;
+    let host = place.look().await?;
     let each_one = async |id| {
-        let job = local.host().handle(id).metadata().await.map_err(Trouble::of(id))?;
-        let unattended = local.is_unattended(id).await.map_err(Trouble::of(id))?;
+        let job = host.handle(id).metadata().await.map_err(Trouble::of(id))?;
+        let unattended = host.is_unattended(id).await.map_err(Trouble::of(id))?;
         let standing = Standing { job, unattended };
         if out.json { out.facts(&standing) } else { out.line(&described(&standing)) }
     };
@@ -121,8 +122,13 @@ fn span(span: Duration) -> String {
     humantime::format_duration(Duration::from_micros(micros / (unit / 1000).max(1) * (unit / 1000).max(1))).to_string()
 }
 
+/// Only its largest part: for a column.
+pub(crate) fn short(time: Duration) -> String {
+    span(time).split(' ').next().unwrap_or("").to_owned()
+}
+
 pub(crate) async fn list(place: &Place, out: Out, command: List) -> Result {
-    let local = place.look().await?;
+    let host = place.look().await?;
     let filter = Filter {
         status: command.status,
         function: command.function,
@@ -130,7 +136,7 @@ pub(crate) async fn list(place: &Place, out: Out, command: List) -> Result {
         ..Filter::default()
     };
     let limit = usize::from(command.limit);
-    let jobs = local.host().list(filter, command.before, limit).await?;
+    let jobs = host.list(filter, command.before, limit).await?;
     let next = if jobs.len() == limit { jobs.last().map(|job| job.id) } else { None };
     if out.json {
         return out.facts(&json!({ "jobs": jobs, "next": next }));
@@ -142,10 +148,8 @@ pub(crate) async fn list(place: &Place, out: Out, command: List) -> Result {
     }
     out.line(&format!("{:36}  {:9}  {:24}  {:>8}  {:>8}  DETAIL", "ID", "STATUS", "FUNCTION", "AGE", "TOOK"))?;
     for job in jobs {
-        let took = job.timings().duration.map(span).unwrap_or_default();
-        let took = took.split(' ').next().unwrap_or("");
-        let age = span(now.since(job.created));
-        let age = age.split(' ').next().unwrap_or("");
+        let took = job.timings().duration.map(short).unwrap_or_default();
+        let age = short(now.since(job.created));
         let function = au_host::clean(&job.function, 24);
         out.line(&format!("{}  {:9}  {function:24}  {age:>8}  {took:>8}  {}", job.id, job.status, detail(&job)))?;
     }
@@ -168,8 +172,8 @@ fn detail(job: &Summary) -> String {
 }
 
 pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
-    let local = place.look().await?;
-    let handle = local.host().handle(command.id);
+    let host = place.look().await?;
+    let handle = host.handle(command.id);
     if command.follow {
         let following = async {
             let mut events = handle.events();
@@ -180,7 +184,7 @@ pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
             }
             Ok(())
         };
-        return place.tend(&local, command.id, following).await?;
+        return place.tend(&host, command.id, following).await?;
     }
     let mut from = 0;
     loop {
@@ -204,9 +208,9 @@ pub(crate) fn note_dropped(out: Out, usage: &Usage) {
 }
 
 pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
-    let local = place.look().await?;
+    let host = place.look().await?;
     let each_one = async |id| {
-        let job = stopped(place, &local, id, &command.reason).await?;
+        let job = stopped(place, &host, id, &command.reason).await?;
         if out.json {
             return out.facts(&job);
         }
@@ -221,18 +225,18 @@ pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
 }
 
 /// Asks it to stop, and sees whether it did.
-async fn stopped(place: &Place, local: &Local, id: JobId, reason: &str) -> Result<Summary> {
-    let handle = local.host().handle(id);
+async fn stopped(place: &Place, host: &Hosted, id: JobId, reason: &str) -> Result<Summary> {
+    let handle = host.handle(id);
     handle.cancel(reason).await.map_err(Trouble::of(id))?;
-    match place.tend(local, id, handle.wait(STOPPING)).await? {
+    match place.tend(host, id, handle.wait(STOPPING)).await? {
         Err(Error::WaitTimedOut { .. }) => handle.metadata().await.map_err(Trouble::of(id)),
         other => other.map_err(Trouble::of(id)),
     }
 }
 
 pub(crate) async fn remove(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
-    let local = place.look().await?;
-    let removed = local.host().remove(&ids).await?;
+    let host = place.look().await?;
+    let removed = host.remove(&ids).await?;
     if out.json {
         return out.facts(&json!({ "removed": removed }));
     }
@@ -241,10 +245,16 @@ pub(crate) async fn remove(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
 }
 
 pub(crate) async fn cleanup(place: &Place, out: Out, older_than: Option<Duration>) -> Result {
-    let local = place.look().await?;
-    let mut removed = local.host().cleanup().await?;
+    let host = place.look().await?;
+    let mut removed = match (&host, older_than) {
+        (Hosted::Here(local), _) => local.host().cleanup().await?,
+        (Hosted::There(_), Some(_)) => 0,
+        (Hosted::There(_), None) => {
+            return Err(Error::refused("a host that serves removes what has expired by itself").into());
+        }
+    };
     if let Some(age) = older_than {
-        removed += remove_older(local.host(), age).await?;
+        removed += remove_older(&host, age).await?;
     }
     if out.json {
         return out.facts(&json!({ "removed": removed }));
@@ -252,7 +262,7 @@ pub(crate) async fn cleanup(place: &Place, out: Out, older_than: Option<Duration
     out.line(&format!("removed {removed}"))
 }
 
-async fn remove_older(host: &au_host::Host, age: Duration) -> Result<u64> {
+async fn remove_older(host: &Hosted, age: Duration) -> Result<u64> {
     let limit = Clock::system().now().minus(age);
     let filter = Filter { status: vec![Status::Completed, Status::Failed, Status::Cancelled], ..Filter::default() };
     let (mut removed, mut before) = (0, None);

@@ -5,6 +5,8 @@ mod args;
 mod call;
 mod config;
 mod doctor;
+mod events;
+mod hosted;
 #[cfg(feature = "http")]
 mod http_section;
 #[cfg(not(feature = "http"))]
@@ -23,6 +25,7 @@ mod serve;
 mod serve;
 mod settings;
 mod signals;
+mod top;
 mod trouble;
 mod usage;
 mod work;
@@ -92,14 +95,22 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Result(command) => result::result(place, out, command).await,
         Verb::Wait(command) => result::wait(place, out, command).await,
         Verb::Logs(command) => jobs::logs(place, out, command).await,
+        Verb::Events(command) => events::events(place, out, command).await,
+        Verb::Top { once } => top::top(place, out, once).await,
         Verb::List(command) => jobs::list(place, out, command).await,
         Verb::Cancel(command) => jobs::cancel(place, out, command).await,
         Verb::Rm { ids } => jobs::remove(place, out, ids).await,
         Verb::Cleanup { older_than } => jobs::cleanup(place, out, older_than).await,
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
-        Verb::Work(command) => work::work(place, out, command).await,
-        Verb::Serve(command) => serve::serve(place, out, command).await,
+        Verb::Work(command) => {
+            place.must_be_here("work")?;
+            work::work(place, out, command).await
+        }
+        Verb::Serve(command) => {
+            place.must_be_here("serve")?;
+            serve::serve(place, out, command).await
+        }
         Verb::Doctor => doctor::doctor(place, out).await,
         // Answered before there was a runtime.
         Verb::Completions { .. } => Err(Trouble::Said(2)),

@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use au_host::registry::{Listed, ModuleInfo};
-use au_host::{Error, Local, ModuleName, Removed, clean};
+use au_host::{Error, ModuleName, Removed, clean};
 use serde_json::json;
 
 use super::args::Module;
 use super::call;
+use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
 use au_host::units;
 
 pub(crate) async fn functions(place: &Place, out: Out, target: Option<String>) -> Result {
-    let local = place.look().await?;
-    let Some(target) = target else { return all_functions(&local, out).await };
-    let (module, name) = call::module(&local, &target).await?;
+    let host = place.look().await?;
+    let Some(target) = target else { return all_functions(&host, out).await };
+    let (module, name) = call::module(&host, &target).await?;
     if out.json {
         return out.facts(&module.functions);
     }
@@ -26,8 +27,8 @@ pub(crate) async fn functions(place: &Place, out: Out, target: Option<String>) -
     module.functions.iter().try_for_each(|function| out.line(&line(function)))
 }
 
-async fn all_functions(local: &Local, out: Out) -> Result {
-    let modules = local.list_modules().await?;
+async fn all_functions(host: &Hosted, out: Out) -> Result {
+    let modules = host.list_modules().await?;
     if out.json {
         let all =
             modules.iter().flat_map(|listed| listed.info.functions.iter().map(move |function| (listed, function)));
@@ -59,22 +60,22 @@ fn title(listed: &Listed) -> String {
 }
 
 pub(crate) async fn module(place: &Place, out: Out, command: Module) -> Result {
-    let local = place.look().await?;
+    let host = place.look().await?;
     match command {
         Module::Add { files, name: Some(_), .. } if files.len() > 1 => {
             Err(Error::invalid("--name", "one name cannot be given to several modules").into())
         }
         Module::Add { files, name, no_name } => {
             for file in files {
-                add(&local, out, Add { file, name: name.clone(), no_name }).await?;
+                add(&host, out, Add { file, name: name.clone(), no_name }).await?;
             }
             Ok(())
         }
-        Module::List => list(&local, out).await,
-        Module::Show { module } => show(&local, out, &module).await,
+        Module::List => list(&host, out).await,
+        Module::Show { module } => show(&host, out, &module).await,
         Module::Alias { name, module } => {
-            let info = local.module(&module.parse()?).await?;
-            local.alias(&name, info.digest).await?;
+            let info = host.module(&module.parse()?).await?;
+            host.alias(&name, info.digest).await?;
             if out.json {
                 return out.facts(&json!({ "name": name, "module": info.digest }));
             }
@@ -83,7 +84,7 @@ pub(crate) async fn module(place: &Place, out: Out, command: Module) -> Result {
         }
         Module::Rm { module } => {
             for module in module {
-                remove(&local, out, &module).await?;
+                remove(&host, out, &module).await?;
             }
             Ok(())
         }
@@ -96,12 +97,12 @@ struct Add {
     no_name: bool,
 }
 
-async fn add(local: &Local, out: Out, add: Add) -> Result {
+async fn add(host: &Hosted, out: Out, add: Add) -> Result {
     let bytes = std::fs::read(&add.file).map_err(|error| Trouble::file(&add.file, &error))?;
-    let info = local.add_module(bytes.into()).await?;
+    let info = host.add_module(bytes.into()).await?;
     let name = if add.no_name { None } else { add.name.or_else(|| call::alias_of(Path::new(&add.file))) };
     if let Some(name) = &name {
-        local.alias(name, info.digest).await?;
+        host.alias(name, info.digest).await?;
     }
     if out.json {
         return out.facts(&json!({ "name": name, "module": info }));
@@ -114,8 +115,8 @@ async fn add(local: &Local, out: Out, add: Add) -> Result {
     info.functions.iter().try_for_each(|function| out.line(&format!("  {}", line(function))))
 }
 
-async fn list(local: &Local, out: Out) -> Result {
-    let modules = local.list_modules().await?;
+async fn list(host: &Hosted, out: Out) -> Result {
+    let modules = host.list_modules().await?;
     if out.json {
         return out.facts(&modules);
     }
@@ -133,8 +134,8 @@ async fn list(local: &Local, out: Out) -> Result {
     Ok(())
 }
 
-async fn show(local: &Local, out: Out, module: &str) -> Result {
-    let info = local.module(&module.parse()?).await?;
+async fn show(host: &Hosted, out: Out, module: &str) -> Result {
+    let info = host.module(&module.parse()?).await?;
     if out.json {
         return out.facts(&info);
     }
@@ -155,8 +156,8 @@ async fn show(local: &Local, out: Out, module: &str) -> Result {
 }
 
 /// A name goes, and with the last name the module.
-async fn remove(local: &Local, out: Out, module: &str) -> Result {
-    match local.remove(&module.parse()?).await? {
+async fn remove(host: &Hosted, out: Out, module: &str) -> Result {
+    match host.remove_module(&module.parse()?).await? {
         Removed::Name(name) if out.json => out.facts(&json!({ "removed": { "name": name } })),
         Removed::Name(name) => {
             out.note(&format!("removed the name {name}; its module has others"));

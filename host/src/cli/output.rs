@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use au_host::{LogEntry, Payload, Progress, clean};
+use console::{Key, Term};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -24,6 +25,16 @@ impl Out {
     /// A line of data.
     pub(crate) fn line(self, text: &str) -> Result {
         put(&[text.as_bytes(), b"\n"])
+    }
+
+    /// A line of data that may have a stranger's words in it.
+    pub(crate) fn safe(self, text: &str) -> Result {
+        self.line(&clean(text, usize::MAX))
+    }
+
+    /// A terminal to be drawn upon, if stdout is one.
+    pub(crate) fn screen(self) -> Option<Screen> {
+        io::stdout().is_terminal().then(Screen::new)
     }
 
     /// Facts for a program, in a line.
@@ -123,6 +134,50 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A terminal that is drawn upon again and again, until somebody leaves.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    keys: tokio::task::JoinHandle<()>,
+}
+
+impl Screen {
+    fn new() -> Self {
+        // It waits for keys for as long as the program goes on, and holds nobody back.
+        Self { keys: tokio::task::spawn_blocking(wait_for_q) }
+    }
+
+    /// Draws what is made for so many rows in place of what was there.
+    pub(crate) fn show(&mut self, lines: impl FnOnce(usize) -> Vec<String>) -> Result {
+        let (rows, columns) = Term::stdout().size();
+        let mut text = String::from("\u{1b}[H\u{1b}[2J");
+        for line in lines(rows.into()) {
+            text.extend(clean(&line, usize::MAX).chars().take(columns.into()));
+            text.push('\n');
+        }
+        put(&[text.as_bytes()])
+    }
+
+    /// Waits until somebody leaves by a key.
+    pub(crate) async fn left(&mut self) {
+        if (&mut self.keys).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn wait_for_q() {
+    let term = Term::stdout();
+    // Without a keyboard it goes on until a signal comes.
+    while let Ok(key) = term.read_key() {
+        if matches!(key, Key::Char('q' | 'Q') | Key::Escape) {
+            return;
+        }
+    }
+    loop {
+        std::thread::park();
     }
 }
 

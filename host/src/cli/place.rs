@@ -6,11 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
-use au_host::{Error, JobId, Local, LocalConfig, Takes};
+use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Takes};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
 use super::config::{Config, NAME};
+use super::hosted::Hosted;
 use super::http_section::HttpSection;
 use super::trouble::Result;
 
@@ -28,6 +29,10 @@ pub(crate) struct Place {
     config: Config,
     /// The file that was named for it, if one was: a background worker is to read the same.
     named: Option<PathBuf>,
+    /// The host elsewhere that is asked in its place.
+    elsewhere: Option<Client>,
+    /// Whether this very command was told of it.
+    told: bool,
 }
 
 impl Place {
@@ -46,7 +51,31 @@ impl Place {
         }
         let named = common.config.as_ref().map(absolute).transpose()?;
         let config = Config::find(named.as_deref(), &dir)?;
-        Ok(Self { dir, config, named })
+        let url = common.host.clone().or_else(|| config.host.clone()).filter(|url| !url.is_empty());
+        let token = common.token.clone().filter(|token| !token.is_empty());
+        let client = |url: String| Client::new(&url, ClientConfig { token, ..ClientConfig::default() });
+        let elsewhere = url.map(client).transpose()?;
+        let told = common.host.is_some() && common.host != std::env::var("AU_HOST").ok();
+        Ok(Self { dir, config, named, elsewhere, told })
+    }
+
+    /// The host elsewhere that is asked, if one is.
+    pub(crate) fn elsewhere(&self) -> Option<Client> {
+        self.elsewhere.clone()
+    }
+
+    /// For what is done in this process or not at all.
+    pub(crate) fn must_be_here(&self, verb: &str) -> Result {
+        match &self.elsewhere {
+            Some(client) if self.told => {
+                let why = format!(
+                    "`{verb}` works on a data folder of this machine, and {} is a host elsewhere",
+                    client.url()
+                );
+                Err(Error::invalid("--host", why).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -98,8 +127,11 @@ impl Place {
     }
 
     /// Opens it to ask and to steer.
-    pub(crate) async fn look(&self) -> Result<Local> {
-        self.open(Takes::Nothing, None).await
+    pub(crate) async fn look(&self) -> Result<Hosted> {
+        match self.elsewhere() {
+            Some(client) => Ok(Hosted::There(client)),
+            None => self.open(Takes::Nothing, None).await.map(Hosted::Here),
+        }
     }
 
     /// Opens its modules, and keeps jobs nowhere.
@@ -169,12 +201,12 @@ impl Place {
     }
 
     /// Waits for something about a job, and sees to it meanwhile that somebody works on it.
-    pub(crate) async fn tend<T>(&self, local: &Local, id: JobId, waiting: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn tend<T>(&self, host: &Hosted, id: JobId, waiting: impl Future<Output = T>) -> Result<T> {
         let mut waiting = std::pin::pin!(waiting);
         let mut spawned: Option<Child> = None;
         loop {
             let idle = spawned.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            if idle && local.is_unattended(id).await.unwrap_or(false) {
+            if idle && host.is_unattended(id).await.unwrap_or(false) {
                 spawned = self.ensure_worker()?;
             }
             tokio::select! {

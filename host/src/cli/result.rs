@@ -55,9 +55,9 @@ fn value(output: &Payload) -> Value {
 }
 
 pub(crate) async fn result(place: &Place, out: Out, command: ResultOf) -> Result {
-    let local = place.look().await?;
-    let handle = local.host().handle(command.id);
-    let outcome = place.tend(&local, command.id, handle.result(command.timeout)).await?;
+    let host = place.look().await?;
+    let handle = host.handle(command.id);
+    let outcome = place.tend(&host, command.id, handle.result(command.timeout)).await?;
     if let Err(Error::WaitTimedOut { .. } | Error::NotFound { .. } | Error::Expired(_)) = outcome {
         return outcome.map(|_| ()).map_err(Trouble::of(command.id));
     }
@@ -66,12 +66,12 @@ pub(crate) async fn result(place: &Place, out: Out, command: ResultOf) -> Result
 }
 
 pub(crate) async fn wait(place: &Place, out: Out, command: Wait) -> Result {
-    let local = place.look().await?;
+    let host = place.look().await?;
     let began = Instant::now();
     let each = async |id| {
         let left = command.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
-        let handle = local.host().handle(id);
-        let job = match place.tend(&local, id, handle.wait(left)).await? {
+        let handle = host.handle(id);
+        let job = match place.tend(&host, id, handle.wait(left)).await? {
             // Of the time that was given, not of what was left of it.
             Err(Error::WaitTimedOut { id, .. }) => {
                 Err(Error::WaitTimedOut { id, waited: command.timeout.unwrap_or_default() })

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use au_host::{Error, Event, Handle, Local, Request, Result as HostResult, Takes};
+use au_host::{Error, Event, Handle, Request, Result as HostResult, Takes};
 use futures::StreamExt;
 
 use super::args::{Run, Submit};
+use super::hosted::Hosted;
 use super::output::{Bar, Out};
 use super::place::Place;
 use super::result::{self, Report};
@@ -25,9 +26,13 @@ pub(crate) async fn run(place: &Place, out: Out, command: Run) -> Result {
     if let Some(file) = &command.output {
         has_a_folder(file)?;
     }
-    let local = if command.ephemeral { place.ephemeral().await? } else { place.open(Takes::Own, None).await? };
-    let done = run_in(place, &local, out, &command).await;
-    let closed = local.close(GRACE).await;
+    let host = match place.elsewhere() {
+        Some(client) => Hosted::There(client),
+        None if command.ephemeral => Hosted::Here(place.ephemeral().await?),
+        None => Hosted::Here(place.open(Takes::Own, None).await?),
+    };
+    let done = run_in(place, &host, out, &command).await;
+    let closed = host.close(GRACE).await;
     done?;
     Ok(closed?)
 }
@@ -42,24 +47,32 @@ fn has_a_folder(file: &Path) -> Result {
     }
 }
 
-async fn run_in(place: &Place, local: &Local, out: Out, command: &Run) -> Result {
-    let mut request = call::request(local, &command.call).await?;
+async fn run_in(place: &Place, host: &Hosted, out: Out, command: &Run) -> Result {
+    let mut request = call::request(host, &command.call).await?;
     command.settings.apply(&mut request)?;
     let bar = out.bar(&request.function);
-    let handle = kept(place, local, request, &bar).await;
+    let handle = kept(place, host, request, &bar).await;
     drop(bar);
-    finish(&handle?, out, command).await
+    let handle = handle?;
+    let finished = finish(&handle, out, command).await;
+    if let (true, Hosted::There(client)) = (command.ephemeral, host) {
+        // Kept there while it ran. If it cannot be removed, that is no reason to have no result.
+        if let Err(error) = client.remove(&[handle.id()]).await {
+            out.note(&format!("job {} is still kept there: {}", handle.id(), error.chain()));
+        }
+    }
+    finished
 }
 
 /// Keeps the job, and follows it to its end.
-async fn kept(place: &Place, local: &Local, request: Request, bar: &Bar) -> Result<Handle> {
+async fn kept(place: &Place, host: &Hosted, request: Request, bar: &Bar) -> Result<Handle> {
     let may_be_of_another = request.key.is_some();
     // Before it is kept: from here on no signal ends this program and leaves the job behind.
     let mut stops = Stops::listen()?;
-    let handle = local.submit(request).await?;
+    let handle = host.submit(request).await?;
     let following = follow(&handle, bar, &mut stops);
     if may_be_of_another {
-        place.tend(local, handle.id(), following).await??;
+        place.tend(host, handle.id(), following).await??;
     } else {
         following.await?;
     }
@@ -112,10 +125,10 @@ async fn finish(handle: &Handle, out: Out, command: &Run) -> Result {
 }
 
 pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
-    let local = place.look().await?;
-    let mut request = call::request(&local, &command.call).await?;
+    let host = place.look().await?;
+    let mut request = call::request(&host, &command.call).await?;
     command.settings.apply(&mut request)?;
-    let handle = local.host().submit(request).await?;
+    let handle = host.submit(request).await?;
     let id = handle.id();
     // First of all what it is called: it is kept, even if nobody can be found to run it.
     if out.json {
@@ -123,7 +136,7 @@ pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
     } else {
         out.line(&id.to_string())?;
     }
-    if !command.no_worker {
+    if !command.no_worker && matches!(host, Hosted::Here(_)) {
         place.ensure_worker()?;
     }
     Ok(())

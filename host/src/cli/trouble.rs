@@ -142,6 +142,11 @@ fn said(error: &Error, job: Option<JobId>) -> (String, String) {
         ),
         Error::Failed(failure) => (format!("{} failed: {}", whose(), failure.kind), failure.message.clone()),
         Error::Cancelled { id, reason } => (format!("job {id} was cancelled"), reason.clone()),
+        Error::Request { why, .. } => ("the host does not take this".into(), why.clone()),
+        Error::Remote { status, title, detail, .. } => {
+            let why = if detail.is_empty() { format!("it answered with status {status}") } else { detail.clone() };
+            (title.clone(), why)
+        }
         other => {
             let chain = other.chain();
             match chain.split_once(": ") {

@@ -25,9 +25,11 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::Cancelled { .. } => "POST /v1/jobs/{id}/retry runs it again",
         Error::StorageFull { .. } => "remove jobs or modules, or ask the host's operator for room",
         Error::Request { misuse, .. } => misused(*misuse),
-        Error::Missing { .. } | Error::Corrupt { .. } | Error::Fault { .. } => {
-            "ask the host's operator, whose log has more under this request_id"
-        }
+        Error::Unreachable { .. }
+        | Error::Remote { .. }
+        | Error::Missing { .. }
+        | Error::Corrupt { .. }
+        | Error::Fault { .. } => "ask the host's operator, whose log has more under this request_id",
     }
 }
 

@@ -80,6 +80,12 @@ pub(super) struct Problem {
     rule: Option<String>,
     /// A name that exists, and looks like the one that was given.
     nearest: Option<String>,
+    /// What was not found, or cannot be used.
+    what: Option<String>,
+    /// The name that was given.
+    name: Option<String>,
+    /// The reason alone.
+    why: Option<String>,
 }
 
 #[derive(IntoResponses)]
@@ -260,6 +266,8 @@ pub(super) struct JobOptions {
     run_at: Option<String>,
     /// Notes to find it by: NAME=VALUE.
     label: Option<Vec<String>>,
+    /// What to show as the module's name; else the name it was asked for by.
+    module_name: Option<String>,
 }
 
 /// Which jobs.

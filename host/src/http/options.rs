@@ -57,6 +57,7 @@ pub(super) fn job(query: &mut Query, request: &mut Request) -> Result<()> {
     request.ttl = query.time("ttl")?;
     request.run_at = run_at(query)?;
     request.labels = named(query, "label")?;
+    request.module_name = query.text("module-name")?;
     Ok(())
 }
 

@@ -62,6 +62,9 @@ pub(super) fn document(error: &Error) -> Value {
     if let Some(id) = request_id::current() {
         member("request_id", id.into());
     }
+    for (name, value) in parts(error) {
+        member(name, crate::failure::clean(&value, 4096).into());
+    }
     match error {
         Error::Failed(failure) => {
             member("failure", json!(failure));
@@ -84,6 +87,19 @@ pub(super) fn document(error: &Error) -> Value {
         _ => {}
     }
     Value::Object(members)
+}
+
+/// What an error is made of, for a client to make the same one of it.
+fn parts(error: &Error) -> Vec<(&'static str, String)> {
+    match error {
+        Error::NotFound { what, name, .. } => vec![("what", (*what).to_owned()), ("name", name.clone())],
+        Error::Invalid { what, why } => vec![("what", (*what).to_owned()), ("why", why.clone())],
+        Error::Refused { why } | Error::Module { why, .. } | Error::StorageFull { why } => vec![("why", why.clone())],
+        Error::Cancelled { reason, .. } => vec![("why", reason.clone())],
+        Error::Unfinished { status, .. } => vec![("why", status.to_string())],
+        Error::KeyTaken { name, .. } => vec![("name", name.clone())],
+        _ => Vec::new(),
+    }
 }
 
 /// What went wrong within the host is for its log: paths and the words of libraries are not for strangers.

@@ -77,12 +77,15 @@ fn what_is_not_allowed_is_4() {
     folder.run(["run", "guest", "echo"]).succeeded();
     let id = folder.list()[0]["id"].as_str().unwrap().to_owned();
     has(&folder.run(["cancel", &id]).failed(4), "has already finished");
-    let id = folder.run(["submit", "guest", "echo", "--no-worker"]).line();
+    let id = folder.run(["submit", "guest", "echo", "--delay", "1h"]).line();
     has(&folder.run(["rm", &id]).failed(4), "is pending; cancel it first");
 }
 
 #[test]
 fn what_the_host_cannot_do_is_5() {
+    if only_here("the database is put out from under the program") {
+        return;
+    }
     let folder = Folder::filled();
     folder.damage();
     folder.run(["list"]).failed(5);
@@ -100,7 +103,7 @@ fn what_timed_out_is_124() {
 #[test]
 fn what_was_cancelled_is_130() {
     let folder = Folder::filled();
-    let id = folder.run(["submit", "guest", "echo", "--no-worker"]).line();
+    let id = folder.run(["submit", "guest", "echo", "--delay", "1h"]).line();
     folder.run(["cancel", &id, "--reason", "not any more"]).succeeded();
     has(&folder.run(["result", &id]).failed(130), "not any more");
 }

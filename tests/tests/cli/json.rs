@@ -85,7 +85,7 @@ fn the_facts_of_a_log_are_those_of_the_text() {
 #[test]
 fn a_submit_gives_the_job() {
     let folder = Folder::filled();
-    let job = folder.json(["submit", "guest", "echo", "--no-worker"]);
+    let job = folder.json(["submit", "guest", "echo", "--delay", "1h"]);
     assert_eq!((&job["status"], &job["id"]), (&"pending".into(), &folder.list()[0]["id"]));
     let detached = folder.json(["run", "guest", "echo", "--detach"]);
     folder.run(["wait", detached["id"].as_str().unwrap()]).succeeded();
@@ -104,11 +104,11 @@ fn a_wait_gives_a_job_a_line() {
 #[test]
 fn what_changes_something_tells_what_it_changed() {
     let folder = Folder::filled();
-    let id = folder.run(["submit", "guest", "echo", "--no-worker"]).line();
+    let id = folder.run(["submit", "guest", "echo", "--delay", "1h"]).line();
     let cancelled = folder.json(["cancel", &id]);
     assert_eq!((&cancelled["id"], &cancelled["status"]), (&id.clone().into(), &"cancelled".into()));
     assert_eq!(folder.json(["rm", &id]), serde_json::json!({ "removed": 1 }));
-    assert_eq!(folder.json(["cleanup"]), serde_json::json!({ "removed": 0 }));
+    assert_eq!(folder.json(["cleanup", "--older-than", "1h"]), serde_json::json!({ "removed": 0 }));
     let digest = folder.json(["module", "show", "guest"])["digest"].clone();
     assert_eq!(
         folder.json(["module", "alias", "other", "guest"]),

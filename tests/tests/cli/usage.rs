@@ -2,14 +2,16 @@
 
 use super::*;
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 17] = [
     "run",
     "submit",
     "status",
     "result",
     "wait",
     "logs",
+    "events",
     "list",
+    "top",
     "cancel",
     "rm",
     "cleanup",

@@ -1,0 +1,59 @@
+//! `events`: what happened to a job, and what happens to it.
+
+use au_host::{Event, Summary};
+use futures::StreamExt;
+use serde_json::json;
+
+use super::args::Logs;
+use super::output::Out;
+use super::place::Place;
+use super::trouble::{Result, Trouble};
+
+/// Lines of a log that are read in one go.
+const PAGE: usize = 1000;
+
+pub(crate) async fn events(place: &Place, out: Out, command: Logs) -> Result {
+    let host = place.look().await?;
+    let handle = host.handle(command.id);
+    if command.follow {
+        let following = async {
+            let mut events = handle.events();
+            while let Some(event) = events.next().await {
+                show(out, event.map_err(Trouble::of(command.id))?)?;
+            }
+            Ok(())
+        };
+        return place.tend(&host, command.id, following).await?;
+    }
+    let mut from = 0;
+    loop {
+        let lines = handle.logs(from, PAGE).await.map_err(Trouble::of(command.id))?;
+        let count = lines.len();
+        lines.into_iter().try_for_each(|entry| show(out, Event::Log(entry)))?;
+        if count < PAGE {
+            break;
+        }
+        from += PAGE as u64;
+    }
+    let job = handle.metadata().await.map_err(Trouble::of(command.id))?;
+    job.progress.clone().map_or(Ok(()), |progress| show(out, Event::Progress(progress)))?;
+    show(out, Event::Status(Box::new(job)))
+}
+
+fn show(out: Out, event: Event) -> Result {
+    match event {
+        Event::Log(entry) if out.json => out.facts(&json!({ "event": "log", "log": entry })),
+        Event::Log(entry) => out.log_data(&entry),
+        Event::Progress(progress) if out.json => out.facts(&json!({ "event": "progress", "progress": progress })),
+        Event::Progress(progress) => out.safe(&format!("progress {:.0}% {}", progress.done * 100.0, progress.note)),
+        Event::Status(job) if out.json => out.facts(&json!({ "event": "status", "job": job })),
+        Event::Status(job) => out.safe(&status(&job)),
+    }
+}
+
+fn status(job: &Summary) -> String {
+    let at = job.finished.or(job.started).unwrap_or(job.created);
+    let why = job.failure.as_ref().map(|failure| format!(": {failure}"));
+    let why = why.or_else(|| job.cancelled.as_ref().map(|reason| format!(": {reason}"))).unwrap_or_default();
+    format!("{at} {} (attempt {} of {}){why}", job.status, job.attempt, job.options.retry.attempts)
+}

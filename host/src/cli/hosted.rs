@@ -1,0 +1,106 @@
+//! The host that a command asks: in this process, on a data folder, or one elsewhere. To a command they are the same.
+
+use std::time::Duration;
+
+use au_host::registry::{Listed, ModuleInfo};
+use au_host::store::Filter;
+use au_host::{Client, Digest, Handle, JobId, Local, ModuleName, ModuleRef, Removed, Request, Result, Summary};
+use bytes::Bytes;
+
+/// The host that a command asks.
+#[derive(Debug)]
+pub(crate) enum Hosted {
+    /// In this process.
+    Here(Local),
+    /// Over HTTP.
+    There(Client),
+}
+
+impl Hosted {
+    pub(crate) fn handle(&self, id: JobId) -> Handle {
+        match self {
+            Self::Here(local) => local.host().handle(id),
+            Self::There(client) => client.handle(id),
+        }
+    }
+
+    /// Keeps a job; here, its module is made ready meanwhile.
+    pub(crate) async fn submit(&self, request: Request) -> Result<Handle> {
+        match self {
+            Self::Here(local) => local.submit(request).await,
+            Self::There(client) => client.submit(request).await,
+        }
+    }
+
+    pub(crate) async fn list(&self, filter: Filter, before: Option<JobId>, limit: usize) -> Result<Vec<Summary>> {
+        match self {
+            Self::Here(local) => local.host().list(filter, before, limit).await,
+            Self::There(client) => client.list(filter, before, limit).await,
+        }
+    }
+
+    pub(crate) async fn remove(&self, ids: &[JobId]) -> Result<u64> {
+        match self {
+            Self::Here(local) => local.host().remove(ids).await,
+            Self::There(client) => client.remove(ids).await,
+        }
+    }
+
+    pub(crate) async fn ready(&self) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().ready().await,
+            Self::There(client) => client.ready().await,
+        }
+    }
+
+    /// Whether nobody runs what should run. A host that serves runs what is due.
+    pub(crate) async fn is_unattended(&self, id: JobId) -> Result<bool> {
+        match self {
+            Self::Here(local) => local.is_unattended(id).await,
+            Self::There(_) => Ok(false),
+        }
+    }
+
+    pub(crate) async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
+        match self {
+            Self::Here(local) => local.module(module).await,
+            Self::There(client) => client.module(module).await,
+        }
+    }
+
+    pub(crate) async fn add_module(&self, bytes: Bytes) -> Result<ModuleInfo> {
+        match self {
+            Self::Here(local) => local.add_module(bytes).await,
+            Self::There(client) => client.add_module(bytes).await,
+        }
+    }
+
+    pub(crate) async fn list_modules(&self) -> Result<Vec<Listed>> {
+        match self {
+            Self::Here(local) => local.list_modules().await,
+            Self::There(client) => client.list_modules().await,
+        }
+    }
+
+    pub(crate) async fn alias(&self, name: &ModuleName, digest: Digest) -> Result<()> {
+        match self {
+            Self::Here(local) => local.alias(name, digest).await,
+            Self::There(client) => client.alias(name, digest).await,
+        }
+    }
+
+    pub(crate) async fn remove_module(&self, module: &ModuleRef) -> Result<Removed> {
+        match self {
+            Self::Here(local) => local.remove(module).await,
+            Self::There(client) => client.remove_module(module).await,
+        }
+    }
+
+    /// Ends what is in this process.
+    pub(crate) async fn close(self, grace: Duration) -> Result<()> {
+        match self {
+            Self::Here(local) => local.close(grace).await,
+            Self::There(_) => Ok(()),
+        }
+    }
+}
