@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use au_tests::machine;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::*;
 
@@ -23,6 +24,8 @@ pub(crate) struct Browser {
     port: u16,
     session: String,
     client: Client,
+    /// What it leaves behind goes with it.
+    _folder: TempDir,
 }
 
 impl Browser {
@@ -32,10 +35,12 @@ impl Browser {
             machine::skip("there is no chromium or no chromedriver: `apt-get install chromium chromium-driver`");
             return None;
         }
+        let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("chromedriver");
-        let mut driver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.arg("--port=0").env("TMPDIR", folder.path());
+        let mut driver = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let port = port(&mut driver);
-        let mut browser = Self { driver, port, session: String::new(), client: client() };
+        let mut browser = Self { driver, port, session: String::new(), client: client(), _folder: folder };
         // No sandbox, for root may not have one; and no shared memory, which is small in a container.
         let flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": flags } } } });
@@ -135,9 +140,13 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // The window is a child of the driver, and would stay without it. This cannot wait for a runtime.
-        let end = format!("DELETE /session/{} HTTP/1.0\r\nHost: localhost\r\n\r\n", self.session);
+        let path = format!("/session/{}", self.session);
+        let end =
+            format!("DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             drop(stream.write_all(end.as_bytes()));
+            // It answers once the window is gone, and leaves the connection open.
+            drop(stream.set_read_timeout(Some(LONG)));
             drop(stream.read(&mut [0; 64]));
         }
         drop(self.driver.kill());
