@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use au_tests::machine;
@@ -36,10 +37,7 @@ impl Browser {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").env("TMPDIR", folder.path());
-        let mut driver = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let port = port(&mut driver);
+        let (driver, port) = driver(folder.path());
         let mut browser = Self { driver, port, session: String::new(), client: client(), _folder: folder };
         // No sandbox, for root may not have one; and no shared memory, which is small in a container.
         let flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
@@ -154,10 +152,24 @@ impl Drop for Browser {
     }
 }
 
-fn port(driver: &mut Child) -> u16 {
+/// A driver, and where it listens. It takes the port it is given for IPv4 and for IPv6, and ends when it has only one of them.
+fn driver(folder: &Path) -> (Child, u16) {
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::null());
+    let started = (0..5).find_map(|_| {
+        let mut driver = command.spawn().unwrap();
+        let port = port(&mut driver);
+        if port.is_none() {
+            driver.wait().unwrap();
+        }
+        Some((driver, port?))
+    });
+    started.expect("chromedriver says where it listens")
+}
+
+fn port(driver: &mut Child) -> Option<u16> {
     let lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let told = lines.filter_map(|line| line.split(STARTED).nth(1)?.trim_end_matches('.').parse().ok()).next();
-    told.expect("chromedriver says where it listens")
+    lines.filter_map(|line| line.split(STARTED).nth(1)?.trim_end_matches('.').parse().ok()).next()
 }
 
 /// What base64 stands for.
