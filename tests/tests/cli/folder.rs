@@ -22,6 +22,7 @@ static ONE: LazyLock<Bytes> = LazyLock::new(one);
 pub(crate) struct Folder(pub(crate) TempDir, Option<Child>);
 
 /// Says that a test is of what commands do to a data folder of their own, which nothing does over HTTP; and why.
+#[expect(clippy::print_stdout, reason = "whoever reads the tests' output is told which did nothing")]
 pub(crate) fn only_here(why: &str) -> bool {
     if super::OVER_HTTP {
         println!("not over HTTP: {why}");
