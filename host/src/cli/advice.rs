@@ -20,6 +20,9 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "input" | "call" | "output", .. } => FUNCTIONS.into(),
         Error::Invalid { what: "configuration", .. } => "mend it, or name another with --config".into(),
         Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
+        Error::Invalid { what: "address", .. } => {
+            "name another with --listen; 127.0.0.1:0 takes any port that is free".into()
+        }
         Error::Invalid { .. } => "`--help` shows what can be given".into(),
         Error::Refused { .. } => "ask for less, or for something else".into(),
         Error::Module { code, .. } => refused(code).into(),

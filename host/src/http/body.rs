@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use tokio::time::Instant;
@@ -19,6 +19,8 @@ use crate::payload::{JSON, Payload};
 
 /// So many bytes give a sender a second more.
 const PACE: u64 = 64 << 10;
+/// How long a sender of too much may go on sending.
+const LINGER: Duration = Duration::from_secs(1);
 /// JSON above this is checked on a thread that may block.
 const LARGE: usize = 256 << 10;
 
@@ -77,16 +79,22 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Refuses at once what says that it is too long, or packed: nothing here unpacks what strangers send.
-    pub(super) fn of(body: Body, headers: &HeaderMap, most: u64, limits: &HttpLimits) -> Result<Self> {
+    pub(super) async fn of(body: Body, headers: &HeaderMap, most: u64, limits: &HttpLimits) -> Result<Self> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
             let why = "a body is taken as it is: no Content-Encoding but identity";
             return Err(Error::request(Misuse::BadMediaType, why).into());
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let mut pieces =
+            Self { stream: body.into_data_stream(), most, read: 0, began: Instant::now(), span: limits.body };
         if length.is_some_and(|length| length > most) {
+            // Who expects to be told whether to go on is told not to.
+            if !headers.contains_key(EXPECT) {
+                pieces.discard().await;
+            }
             return Err(too_large(most));
         }
-        Ok(Self { stream: body.into_data_stream(), most, read: 0, began: Instant::now(), span: limits.body })
+        Ok(pieces)
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
@@ -100,7 +108,17 @@ impl Pieces {
             Ok(Some(Ok(piece))) => piece,
         };
         self.read += piece.len() as u64;
-        if self.read > self.most { Err(too_large(self.most)) } else { Ok(Some(piece)) }
+        if self.read > self.most {
+            self.discard().await;
+            return Err(too_large(self.most));
+        }
+        Ok(Some(piece))
+    }
+
+    /// Reads on for a moment and keeps nothing: a sender whose connection is closed on it does not hear why.
+    async fn discard(&mut self) {
+        let end = Instant::now() + LINGER;
+        while let Ok(Some(Ok(_))) = tokio::time::timeout_at(end, self.stream.next()).await {}
     }
 }
 
@@ -115,7 +133,7 @@ pub(super) async fn read(
     budget: &Budget,
     limits: &HttpLimits,
 ) -> Result<(Bytes, Share)> {
-    let mut pieces = Pieces::of(body, headers, limits.body_bytes, limits)?;
+    let mut pieces = Pieces::of(body, headers, limits.body_bytes, limits).await?;
     let mut share = budget.open();
     let Some(first) = pieces.next().await? else { return Ok((Bytes::new(), share)) };
     share.grow(first.len() as u64)?;

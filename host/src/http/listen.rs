@@ -39,7 +39,7 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err(Error::invalid("--listen", "unix: needs the path of a socket")),
+                "" => Err(Error::invalid("address", "unix: needs the path of a socket")),
                 path => Ok(Self::Unix(path.into())),
             };
         }
@@ -54,7 +54,7 @@ impl FromStr for Listen {
         address.map(Self::Tcp).ok_or_else(|| {
             let why =
                 format!("{:?} is neither an address such as 127.0.0.1:8282 nor unix:PATH", crate::id::shorten(text));
-            Error::invalid("--listen", why)
+            Error::invalid("address", why)
         })
     }
 }
@@ -101,11 +101,13 @@ impl Listener {
     pub(super) async fn bind(listen: &Listen) -> Result<Self> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => {
-                Error::refused(format!("{listen} is in use already, perhaps by another au-host"))
+                Error::invalid("address", format!("{listen} is in use already, perhaps by another au-host"))
             }
-            io::ErrorKind::PermissionDenied => Error::refused(format!("this user may not listen on {listen}")),
+            io::ErrorKind::PermissionDenied => {
+                Error::invalid("address", format!("this user may not listen on {listen}"))
+            }
             io::ErrorKind::AddrNotAvailable => {
-                Error::invalid("--listen", format!("{listen} is no address of this machine"))
+                Error::invalid("address", format!("{listen} is no address of this machine"))
             }
             kind => Error::fault("listener", io::Error::new(kind, format!("{listen}: {error}"))),
         };

@@ -33,8 +33,8 @@ impl Server {
     /// Takes the address. Connections wait until it serves.
     ///
     /// # Errors
-    /// `Refused` when the address is in use, not this user's to take, or open to other machines without anybody having said
-    /// that this is meant; `Invalid` when a certificate cannot be used.
+    /// `Refused` when the address is open to other machines and nobody has said that this is meant; `Invalid` when it is in use,
+    /// or not this user's to take, or when a certificate cannot be used.
     pub async fn bind(config: HttpConfig) -> Result<Self> {
         if !config.listen.is_local() && !config.insecure {
             let why = format!(

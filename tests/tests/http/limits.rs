@@ -144,3 +144,14 @@ async fn a_url_that_is_too_long_is_a_414() {
     let served = Served::with(|limits| limits.url_bytes = 100).await;
     problem(served.get(&format!("/v1/jobs?label={}", "a".repeat(100))).await, 414, "long_url");
 }
+
+#[tokio::test]
+async fn whoever_sends_far_too_much_hears_why() {
+    let served = Served::with(|limits| limits.body_bytes = 1000).await;
+    problem(served.post("/v1/call/guest/echo", OCTETS, vec![0; 32 << 20]).await, 413, "too_large");
+    let pieces = futures::stream::iter((0..512).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 64 << 10])));
+    problem(served.post("/v1/call/guest/echo", OCTETS, reqwest::Body::wrap_stream(pieces)).await, 413, "too_large");
+    // Who asks first sends nothing.
+    let head = "POST /v1/call/guest/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n";
+    assert!(served.raw(head).await.starts_with("HTTP/1.1 413"));
+}

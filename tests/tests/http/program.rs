@@ -239,7 +239,7 @@ async fn what_is_wrong_with_the_address_is_said_and_what_to_do() {
     let program = folder.serve(&[]);
     let taken = program.url.strip_prefix("http://").unwrap();
     for (words, code, what) in [
-        (&["serve", "--listen", taken][..], 4, "in use"),
+        (&["serve", "--listen", taken][..], 2, "in use"),
         (&["serve", "--listen", "0.0.0.0:0"], 4, "--insecure"),
         (&["serve", "--listen", "example.org"], 2, "unix:PATH"),
         (&["serve", "--listen", "192.0.2.1:80", "--insecure"], 2, "no address of this machine"),
@@ -291,7 +291,7 @@ async fn a_socket_is_its_owners_alone_and_goes_with_its_server() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert_eq!(folder.run(&["serve", "--listen", &listen]).status.code(), Some(4), "in use");
+    assert_eq!(folder.run(&["serve", "--listen", &listen]).status.code(), Some(2), "in use");
     program.signal(Signal::TERM);
     assert_eq!(program.ended().0, Some(0));
     assert!(!path.exists());
