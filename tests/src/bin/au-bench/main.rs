@@ -9,7 +9,10 @@
 
 mod bare;
 mod call;
+mod client;
 mod durable;
+mod followers;
+mod http;
 mod idle;
 mod measure;
 mod prototype;
@@ -17,6 +20,7 @@ mod start;
 mod stop;
 mod stored;
 mod table;
+mod wasmtime_serve;
 
 use std::process::ExitCode;
 
@@ -30,13 +34,14 @@ struct Group {
     measure: fn(Effort, &mut Table),
 }
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     Group { name: "call", about: "calls beside a bare wasmtime loop", measure: call::measure },
     Group { name: "durable", about: "jobs beside a hand-written log", measure: durable::measure },
     Group { name: "stop", about: "cancels, and short calls in a crowd", measure: stop::measure },
     Group { name: "start", about: "`au-host run` beside `wasmtime run`", measure: start::measure },
     Group { name: "idle", about: "memory of a host that waits", measure: idle::measure },
     Group { name: "stored", about: "reads of few and of many jobs", measure: stored::measure },
+    Group { name: "http", about: "the HTTP API beside axum and `wasmtime serve`", measure: http::measure },
 ];
 
 fn main() -> ExitCode {

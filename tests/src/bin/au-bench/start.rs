@@ -1,5 +1,6 @@
 //! One run of the program, from nothing to its end: `au-host run` of a module it has, beside `wasmtime run` of one it has.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,9 +19,12 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
     let folder = tempfile::tempdir().expect("a folder");
     let run = Ours::set_up(folder.path());
     let turns = effort.of_usual(TURNS);
-    let Some(wasmtime) = std::env::var_os(WASMTIME) else {
-        let [kept] = in_turns(turns, [&mut || time(&mut run.kept())]);
-        return table.add(without(&kept));
+    let wasmtime = match wasmtime() {
+        Ok(program) => program,
+        Err(why) => {
+            let [kept] = in_turns(turns, [&mut || time(&mut run.kept())]);
+            return table.add(without(&why, &kept));
+        }
     };
     let theirs = Theirs::set_up(folder.path(), wasmtime.into());
     let [base, compiled, kept, ephemeral] = in_turns(
@@ -44,8 +48,13 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
     table.add(Row::ratio(figure, kept.over(&compiled), Limit::None, beside));
 }
 
-fn without(kept: &Sample) -> Row {
-    let why = std::env::var(NO_WASMTIME).unwrap_or_else(|_| format!("{WASMTIME} names no wasmtime program"));
+/// Wasmtime's own program, or why there is none.
+pub(crate) fn wasmtime() -> Result<OsString, String> {
+    let why = || std::env::var(NO_WASMTIME).unwrap_or_else(|_| format!("{WASMTIME} names no wasmtime program"));
+    std::env::var_os(WASMTIME).ok_or_else(why)
+}
+
+fn without(why: &str, kept: &Sample) -> Row {
     let why = format!("{why}; ours took {}", shown(kept.median()));
     let limit = Limit::AtMost(1.2);
     Row {
