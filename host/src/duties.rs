@@ -4,16 +4,17 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::Takes;
 use crate::error::{Error, Result};
 use crate::host::Inner;
-use crate::id::WorkerId;
+use crate::id::{JobId, WorkerId};
+use crate::job::Summary;
 use crate::scheduler;
 use crate::store::{Change, Heartbeat, Store};
 
@@ -28,7 +29,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Duties {
     stop: CancellationToken,
-    heart: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Hears nothing, and that its sender is gone, once the thread has done its last.
+    heart: std::sync::Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Drop for Duties {
@@ -69,7 +71,7 @@ impl Inner {
         let heart = duties.heart.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(heart) = heart {
             // It sleeps on what was just cancelled; a panic of it was logged when it happened.
-            drop(tokio::task::spawn_blocking(move || heart.join()).await);
+            drop(heart.await);
         }
         self.store.leave(self.worker).await
     }
@@ -79,6 +81,17 @@ impl Inner {
         if !self.listening.swap(true, Ordering::AcqRel) {
             self.runtime.spawn(listen(Arc::downgrade(self), self.store.changes()));
         }
+    }
+
+    /// A job that may be another's. Changes are heard from before this looked, unless it has finished: then there are none.
+    pub(crate) async fn look(self: &Arc<Self>, id: JobId) -> Result<Summary> {
+        let listening = self.listening.load(Ordering::Acquire);
+        let job = self.store.peek(id, self.now()).await?;
+        if job.status.is_finished() || listening {
+            return Ok(job);
+        }
+        self.listen();
+        self.store.peek(id, self.now()).await
     }
 
     /// Somebody changed something.
@@ -136,11 +149,16 @@ impl Heart {
         }
     }
 
-    fn start(self) -> Result<JoinHandle<()>> {
+    fn start(self) -> Result<oneshot::Receiver<()>> {
         let failed = |source: std::io::Error| Error::fault("heartbeat", source);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let thread = std::thread::Builder::new().name("au-heartbeat".into());
-        thread.spawn(move || runtime.block_on(self.beat())).map_err(failed)
+        let (beats, ended) = oneshot::channel();
+        let beat = move || {
+            let _beats: oneshot::Sender<()> = beats;
+            runtime.block_on(self.beat());
+        };
+        thread.spawn(beat).map(|_| ended).map_err(failed)
     }
 
     async fn beat(self) {

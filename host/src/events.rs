@@ -100,11 +100,11 @@ impl Listener {
 
     async fn look(&mut self) -> Result<()> {
         let inner = &self.host.inner;
-        if !inner.running.holds(self.id) {
-            inner.listen();
-        }
         // The state first: when it is the last, so are the lines read after it.
-        let job = inner.store.peek(self.id, inner.now()).await?;
+        let job = match inner.running.holds(self.id) {
+            true => inner.store.peek(self.id, inner.now()).await?,
+            false => inner.look(self.id).await?,
+        };
         let lines = inner.store.read_log(self.id, self.heard.lines, LINES).await?;
         // As long as there are more lines, the next look is due at once.
         self.looked = lines.len() < LINES;

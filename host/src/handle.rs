@@ -155,12 +155,8 @@ impl<T> Handle<T> {
         let mut news = host.hub.subscribe(self.id);
         let mut own = host.running.holds(self.id);
         loop {
-            if !own {
-                host.listen();
-                let job = host.store.peek(self.id, host.now()).await?;
-                if job.status.is_finished() {
-                    return host.store.get(self.id, host.now()).await;
-                }
+            if !own && host.look(self.id).await?.status.is_finished() {
+                return host.store.get(self.id, host.now()).await;
             }
             match news.next().await {
                 News::Finished(job) => return Ok(Job::clone(&job)),

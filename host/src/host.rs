@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
 use crate::builder::{Builder, Settings, Takes};
@@ -15,13 +16,14 @@ use crate::duties::Duties;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
-use crate::id::{JobId, WorkerId};
+use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Spec, Summary};
 use crate::modules::Modules;
 use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::running::Running;
+use crate::sandbox::Sandbox;
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 
@@ -74,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) hub: Hub,
     pub(crate) slots: Arc<Semaphore>,
+    /// Jobs that were started before they have one.
+    pub(crate) ahead: Arc<Ahead>,
     pub(crate) finishing: Arc<Semaphore>,
     pub(crate) running: Arc<Running>,
     /// Jobs of a host that runs its own only, which wait for a slot or their time.
@@ -87,6 +91,8 @@ pub(crate) struct Inner {
     /// How often something came that a look begun before has not seen.
     pub(crate) stirred: AtomicU64,
     pub(crate) closing: CancellationToken,
+    /// Whether it has fired: every call asks, and must not wait for others that do.
+    pub(crate) closed: AtomicBool,
     pub(crate) duties: OnceLock<Duties>,
     pub(crate) listening: AtomicBool,
 }
@@ -111,7 +117,7 @@ impl Host {
     /// `NotFound`, `Invalid`, `Refused` or `ShuttingDown` before anything runs; `Failed` with the reason when the function gave
     /// no output.
     pub async fn call(&self, request: Request) -> Result<Payload> {
-        let report = self.call_in(request, &Context::default()).await?;
+        let report = self.call_in(request, &Context::unfollowed()).await?;
         report.outcome.map_err(Error::Failed)
     }
 
@@ -121,8 +127,11 @@ impl Host {
     /// As for [`call`](Host::call), but a failure of the function is in the report.
     pub async fn call_in(&self, request: Request, context: &Context) -> Result<Report> {
         self.open()?;
-        let spec = self.inner.admit(request).await?;
-        self.inner.backend.execute(attempt(spec, 1), context).await
+        let (module, sandbox) = self.inner.admit(&request).await?;
+        let Request { function, input, .. } = request;
+        let job = JobId::unkept(self.inner.now());
+        let attempt = Attempt { job, number: 1, module, function, input, sandbox };
+        self.inner.backend.execute(attempt, context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -132,7 +141,7 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
-        let spec = self.inner.admit(request).await?;
+        let spec = self.inner.spec(request).await?;
         Ok(self.keep(spec).await?.handle)
     }
 
@@ -142,7 +151,7 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
     pub async fn submit_once(&self, request: Request) -> Result<Kept> {
-        let spec = self.inner.admit(request.clone()).await?;
+        let spec = self.inner.spec(request.clone()).await?;
         let module = spec.module;
         let kept = self.keep(spec).await?;
         if kept.is_new || request.is_call_of(module, &kept.handle.job().await?.spec) {
@@ -173,7 +182,7 @@ impl Host {
         }
         let mut specs = Vec::new();
         for input in inputs {
-            specs.push(self.inner.admit(Request { input, ..request.clone() }).await?);
+            specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
         }
         let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
         let failed = AtomicBool::new(false);
@@ -298,15 +307,16 @@ impl Host {
     }
 
     fn open(&self) -> Result<()> {
-        if self.inner.closing.is_cancelled() { Err(Error::ShuttingDown) } else { Ok(()) }
+        if self.inner.closed.load(Ordering::Acquire) { Err(Error::ShuttingDown) } else { Ok(()) }
     }
 
     async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-        let kept = self.inner.runtime.spawn(inner.insert(spec)).await;
-        match kept.map_err(|error| Error::fault("host", error))?? {
+        let (told, kept) = oneshot::channel();
+        self.inner.runtime.spawn(inner.insert(spec, told));
+        match kept.await.map_err(|error| Error::fault("host", error))?? {
             Inserted::New => Ok(Kept { handle: self.handle(id), is_new: true }),
             Inserted::Existing(id) => Ok(Kept { handle: self.handle(id), is_new: false }),
         }
@@ -329,6 +339,7 @@ impl Inner {
             worker,
             hub: Hub::default(),
             slots: Arc::new(Semaphore::new(settings.slots)),
+            ahead: Arc::default(),
             finishing: Arc::new(Semaphore::new(FINISHING)),
             steady: Steady::new(&settings.clock),
             settings,
@@ -340,6 +351,7 @@ impl Inner {
             quiet: watch::Sender::new(takes == Takes::Nothing),
             stirred: AtomicU64::new(0),
             closing: CancellationToken::new(),
+            closed: AtomicBool::new(false),
             duties: OnceLock::new(),
             listening: AtomicBool::new(false),
         }
@@ -352,6 +364,7 @@ impl Inner {
     /// Nothing new from now on.
     fn close(&self) {
         self.running.close();
+        self.closed.store(true, Ordering::Release);
         self.closing.cancel();
         self.wake.notify_one();
     }
@@ -364,13 +377,18 @@ impl Inner {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From a request to a spec, or the reason why not.
-    async fn admit(&self, request: Request) -> Result<Spec> {
+    /// From a request to the spec of a job, or the reason why not.
+    async fn spec(&self, request: Request) -> Result<Spec> {
+        let (module, sandbox) = self.admit(&request).await?;
+        Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
+    }
+
+    /// The code and the sandbox that a request is for, or the reason why it cannot be met.
+    async fn admit(&self, request: &Request) -> Result<(Digest, Sandbox)> {
         request.bounded(self.settings.input_limit)?;
         let sandbox = self.settings.policy.resolve(&request.sandbox)?;
-        let module = self.modules.resolve(&request.module).await?;
-        self.modules.check(module, &request.function, &request.input).await?;
-        Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
+        let module = self.modules.admit(&request.module, &request.function, &request.input).await?;
+        Ok((module, sandbox))
     }
 
     /// Removes expired jobs, in small batches.
@@ -391,10 +409,4 @@ impl Inner {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// The attempt number `number` of a job.
-pub(crate) fn attempt(spec: Spec, number: u32) -> Attempt {
-    let Spec { id, module, function, input, options, .. } = spec;
-    Attempt { job: id, number, module, function, input, sandbox: options.sandbox }
 }

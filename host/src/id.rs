@@ -1,12 +1,13 @@
 //! Names of things: jobs, workers, code, functions. Each is checked when it is made, so that code behind it need not.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::{ContextV7, Uuid};
+use uuid::{ClockSequence, ContextV7, NoContext, Uuid};
 
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -14,9 +15,13 @@ use crate::time::Timestamp;
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 fn uuid_v7(now: Timestamp) -> Uuid {
+    Uuid::new_v7(time_of(now, &CONTEXT))
+}
+
+fn time_of(now: Timestamp, context: impl ClockSequence<Output = impl Into<u128>>) -> uuid::Timestamp {
     let micros = u64::try_from(now.as_micros()).unwrap_or(0);
     let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
-    Uuid::new_v7(uuid::Timestamp::from_unix(&CONTEXT, micros / 1_000_000, nanos))
+    uuid::Timestamp::from_unix(context, micros / 1_000_000, nanos)
 }
 
 /// Names a job: a UUIDv7 (RFC 9562), so ids sort by the time they were made.
@@ -36,6 +41,12 @@ impl JobId {
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self(uuid_v7(now))
+    }
+
+    /// An id of something that is not kept: it sorts by `now`, and by chance within that. Costs less, and makes nobody wait.
+    #[must_use]
+    pub(crate) fn unkept(now: Timestamp) -> Self {
+        Self(Uuid::new_v7(time_of(now, &NoContext)))
     }
 
     /// The sixteen bytes of the id, in sorting order.
@@ -119,8 +130,16 @@ impl fmt::Debug for WorkerId {
 }
 
 /// Names code by its bytes: SHA-256 (FIPS 180-4), written `sha256:` and 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
+
+impl Hash for Digest {
+    /// By its first half, which is as evenly spread as the whole.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (half, _) = self.0.split_at(16);
+        state.write(half);
+    }
+}
 
 impl Digest {
     /// The digest of `bytes`.

@@ -45,7 +45,16 @@ impl KnownModules {
         }
         let registry = Arc::clone(&self.registry);
         let read = tokio::task::spawn_blocking(move || registry.info(digest).map(Known::of)).await;
-        let known = Arc::new(read.map_err(|error| Error::fault("registry", error))??);
+        Ok(self.keep(digest, read.map_err(|error| Error::fault("registry", error))??))
+    }
+
+    /// Remembers a module that was looked up elsewhere.
+    pub(crate) fn learn(&self, info: ModuleInfo) {
+        self.keep(info.digest, Known::of(info));
+    }
+
+    fn keep(&self, digest: Digest, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
         let mut ready = self.ready();
         if ready.len() >= READY {
             // Any will do: one that is used is soon back.
@@ -53,7 +62,7 @@ impl KnownModules {
             some.map(|digest| ready.remove(&digest));
         }
         ready.insert(digest, Arc::clone(&known));
-        Ok(known)
+        known
     }
 
     // A map lookup is all that happens under it.
@@ -87,21 +96,18 @@ impl Known {
 
 #[async_trait]
 impl Modules for KnownModules {
-    async fn resolve(&self, module: &ModuleRef) -> Result<Digest> {
-        match module {
-            ModuleRef::Digest(digest) => self.known(*digest).await.map(|_| *digest),
+    async fn admit(&self, module: &ModuleRef, function: &str, input: &Payload) -> Result<Digest> {
+        let digest = match module {
+            ModuleRef::Digest(digest) => *digest,
             // A few microseconds, and it must be read each time: names move.
-            ModuleRef::Name(_) => self.registry.resolve(module),
-        }
-    }
-
-    async fn check(&self, module: Digest, function: &str, input: &Payload) -> Result<()> {
-        let known = self.known(module).await?;
+            ModuleRef::Name(_) => self.registry.resolve(module)?,
+        };
+        let known = self.known(digest).await?;
         if input.len() <= LARGE {
-            return known.check(function, input);
+            return known.check(function, input).map(|()| digest);
         }
         let (function, input) = (function.to_owned(), input.clone());
         let checked = tokio::task::spawn_blocking(move || known.check(&function, &input)).await;
-        checked.map_err(|error| Error::fault("registry", error))?
+        checked.map_err(|error| Error::fault("registry", error))?.map(|()| digest)
     }
 }

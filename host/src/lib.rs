@@ -44,6 +44,7 @@
 //! A job runs at least once and has exactly one outcome. What [`Host::submit`] has acknowledged survives what its store says it
 //! survives: [`Durability`](store::Durability).
 
+mod ahead;
 pub mod attempt;
 pub mod backend;
 mod builder;
@@ -66,6 +67,7 @@ mod local;
 mod modules;
 mod output;
 mod payload;
+mod place;
 mod queue;
 mod recorder;
 #[cfg(feature = "wasm")]

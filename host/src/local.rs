@@ -12,11 +12,13 @@ use crate::backend::wasm::{WasmBackend, WasmConfig};
 use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::handle::Handle;
 use crate::host::Host;
 use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::job::Status;
 use crate::known::KnownModules;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
+use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
@@ -110,16 +112,16 @@ impl Local {
     /// # Errors
     /// As for [`open`](Local::open).
     pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
-        let dir = dir.to_owned();
-        let registry = registry(dir, config.compiler.clone()).await?;
+        let (dir, compiler) = (dir.to_owned(), config.compiler.clone());
+        let registry = blocking(move || registry(&dir, compiler)).await?;
         Self::with(Arc::new(MemoryStore::new()), registry, config, None).await
     }
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
         let (path, durability) = (dir.clone(), config.durability);
-        let store = blocking(move || FileStore::open(&path, durability)).await?;
-        let registry = registry(dir, config.compiler.clone()).await?;
-        let store = Arc::new(store);
+        let compiler = config.compiler.clone();
+        let open = move || Ok((FileStore::open(&path, durability).map(Arc::new)?, registry(&dir, compiler)?));
+        let (store, registry) = blocking(open).await?;
         let mut local = Self::with(Arc::clone(&store) as _, registry, config, folder).await?;
         local.kept = Some(store);
         Ok(local)
@@ -179,7 +181,22 @@ impl Local {
     /// `NotFound`, with the nearest name there is.
     pub async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
         let (registry, module) = (Arc::clone(&self.registry), module.clone());
-        blocking(move || registry.info(registry.resolve(&module)?)).await
+        let info = blocking(move || registry.info(registry.resolve(&module)?)).await?;
+        self.known.learn(info.clone());
+        Ok(info)
+    }
+
+    /// Submits a job, and makes its module ready meanwhile: for a host that has just begun, and waits for the disk.
+    ///
+    /// # Errors
+    /// As for [`Host::submit`].
+    pub async fn submit(&self, request: Request) -> Result<Handle> {
+        let sandbox = self.host.inner.settings.policy.resolve(&request.sandbox)?;
+        let ModuleRef::Digest(module) = request.module else { return self.host.submit(request).await };
+        let ready = self.backend.ready(module, &sandbox.limits);
+        // If it cannot be made ready, the attempt will find out too, and say so where it belongs.
+        let (handle, _) = tokio::join!(self.host.submit(request), ready);
+        handle
     }
 
     /// What can be called of a module.
@@ -260,13 +277,10 @@ impl Local {
     }
 }
 
-async fn registry(dir: PathBuf, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
-    blocking(move || {
-        // Without one, what is compiled already still runs, and what is not says what is missing.
-        let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
-        Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
-    })
-    .await
+fn registry(dir: &Path, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
+    // Without one, what is compiled already still runs, and what is not says what is missing.
+    let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
+    Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

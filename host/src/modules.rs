@@ -9,10 +9,8 @@ use crate::payload::Payload;
 /// Knows modules. The host asks it before anything is kept, so that a mistake costs nobody a job.
 #[async_trait]
 pub trait Modules: std::fmt::Debug + Send + Sync + 'static {
-    /// The code that `module` means now. Unknown: `NotFound`, with the nearest name there is.
-    async fn resolve(&self, module: &ModuleRef) -> Result<Digest>;
-
-    /// Whether `function` of `module` can be called with `input`. Unknown function: `NotFound`, with the nearest; an input its
-    /// schema does not allow: `Invalid`, naming the argument; a kind of module that does not run here: `Module`.
-    async fn check(&self, module: Digest, function: &str, input: &Payload) -> Result<()>;
+    /// The code that `module` means now, once it is sure that `function` of it can be called with `input`. Unknown module or
+    /// function: `NotFound`, with the nearest name there is; an input its schema does not allow: `Invalid`, naming the argument;
+    /// a kind of module that does not run here: `Module`.
+    async fn admit(&self, module: &ModuleRef, function: &str, input: &Payload) -> Result<Digest>;
 }

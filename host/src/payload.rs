@@ -33,14 +33,19 @@ impl Payload {
     /// # Errors
     /// `Invalid` when the media type is empty, longer than 255 bytes, or not plain printable ASCII.
     pub fn new(content_type: &str, bytes: impl Into<Bytes>) -> Result<Self> {
+        Self::of(content_type.into(), bytes)
+    }
+
+    /// The same, of a content type that need not be copied.
+    pub(crate) fn of(content_type: Box<str>, bytes: impl Into<Bytes>) -> Result<Self> {
         let printable = content_type.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if content_type.is_empty() || content_type.len() > CONTENT_TYPE_LIMIT || !printable {
             return Err(Error::invalid(
                 "content type",
-                format!("{:?} is not a media type", crate::id::shorten(content_type)),
+                format!("{:?} is not a media type", crate::id::shorten(&content_type)),
             ));
         }
-        Ok(Self { content_type: content_type.into(), bytes: bytes.into() })
+        Ok(Self { content_type, bytes: bytes.into() })
     }
 
     /// `value` as JSON. A function's input is the list of its arguments: `Payload::json(&(2, 40))`.

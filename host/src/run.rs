@@ -3,17 +3,17 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::attempt::{Report, Usage};
+use crate::attempt::{Attempt, Report, Usage};
 use crate::backend::Context;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
-use crate::host::{Inner, attempt};
+use crate::host::Inner;
 use crate::job::{Job, Phase, Spec, State};
+use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
 
@@ -23,10 +23,14 @@ const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)]
 const LISTEN_AFTER: Duration = Duration::from_millis(50);
 
 /// Runs the attempt and writes what came of it. The slot is free again as soon as the attempt has ended.
-pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaphorePermit) {
+pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
     let id = job.spec.id;
     let recorder = Recorder::new(&inner, id, job.state.clone());
-    let report = execute(&inner, &job, &run.stop, &recorder).await;
+    let slot = place.slot(&inner.slots, &run.stop).await;
+    let report = match &slot {
+        Some(_) => execute(&inner, &job, &run.stop, &recorder).await,
+        None => not_begun(),
+    };
     // Unwritten outcomes are bounded as well: beyond that, the slot is held until there is room. Never closed.
     let _finishing = Arc::clone(&inner.finishing).acquire_owned().await;
     drop(slot);
@@ -46,8 +50,8 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaph
 
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
-    let attempt = attempt(job.spec.clone(), job.state.attempt);
-    let executing = AssertUnwindSafe(inner.backend.execute(attempt, &context)).catch_unwind();
+    let began = Instant::now();
+    let executing = AssertUnwindSafe(inner.backend.execute(attempt(job), &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,
@@ -56,7 +60,7 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
             executing.await
         }
     };
-    let failed = |failure| Report { outcome: Err(failure), usage: Usage::default() };
+    inner.ahead.ended(&job.spec, began.elapsed());
     match ended {
         Ok(Ok(report)) => report,
         Ok(Err(error)) => failed(not_run(&error)),
@@ -65,6 +69,21 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
             failed(Failure::new(FailureKind::Transient, "the host failed while it ran this attempt; its log has more"))
         }
     }
+}
+
+/// The attempt that the job is at.
+fn attempt(job: &Job) -> Attempt {
+    let Spec { id, module, function, input, options, .. } = &job.spec;
+    let (function, input, sandbox) = (function.clone(), input.clone(), options.sandbox.clone());
+    Attempt { job: *id, number: job.state.attempt, module: *module, function, input, sandbox }
+}
+
+fn failed(failure: Failure) -> Report {
+    Report { outcome: Err(failure), usage: Usage::default() }
+}
+
+fn not_begun() -> Report {
+    failed(Failure::new(FailureKind::Cancelled, "the attempt was cancelled before it began"))
 }
 
 impl Inner {

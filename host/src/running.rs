@@ -29,6 +29,12 @@ struct RunningJobs {
     released: bool,
 }
 
+impl RunningJobs {
+    fn is_drained(&self) -> bool {
+        self.runs.is_empty() && self.starting == 0
+    }
+}
+
 /// What stops one job.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
@@ -124,11 +130,7 @@ impl Running {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let drained = {
-                let jobs = self.lock();
-                jobs.runs.is_empty() && jobs.starting == 0
-            };
-            if drained {
+            if self.lock().is_drained() {
                 return;
             }
             changed.await;
@@ -137,7 +139,8 @@ impl Running {
 }
 
 impl Stop {
-    fn release(&self) {
+    /// Gives the job back.
+    pub(crate) fn release(&self) {
         self.released.store(true, Ordering::Release);
         self.cancel.cancel();
     }
@@ -168,7 +171,11 @@ impl Drop for Run {
         if jobs.runs.get(&self.id).is_some_and(|stop| Arc::ptr_eq(&stop.released, &self.stop.released)) {
             jobs.runs.remove(&self.id);
         }
+        let drained = jobs.is_drained();
         drop(jobs);
-        self.running.changed.notify_waiters();
+        // Nobody waits for less.
+        if drained {
+            self.running.changed.notify_waiters();
+        }
     }
 }

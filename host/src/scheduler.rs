@@ -4,13 +4,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::{Notify, oneshot};
 
+use crate::ahead::is_light;
 use crate::builder::Takes;
 use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
 use crate::job::{Job, Owner, Spec, State};
+use crate::place::Places;
 use crate::queue::Turn;
 use crate::run;
 use crate::running::Starting;
@@ -20,7 +22,7 @@ use crate::time::Timestamp;
 /// Rest after the store failed, or had something due that could not be started.
 const REST: Duration = Duration::from_secs(1);
 /// Most jobs that are taken in one go.
-const TAKE: u32 = 256;
+const TAKE: usize = 512;
 /// Longest sleep, for clocks that are set.
 const NAP: Duration = Duration::from_secs(60);
 
@@ -45,38 +47,42 @@ pub(crate) async fn schedule(host: Weak<Inner>, wake: Arc<Notify>) {
 }
 
 impl Inner {
-    /// A slot for a job that is being submitted, unless others must be started first.
-    fn reserve(&self, spec: &Spec) -> Option<OwnedSemaphorePermit> {
+    /// A place for a job that is being submitted, unless others must be started first.
+    fn reserve(&self, spec: &Spec) -> Option<Places> {
         let due = spec.options.run_at <= spec.created;
         if self.takes() == Takes::Nothing || !due || self.backlog.load(Ordering::Acquire) {
             return None;
         }
-        Arc::clone(&self.slots).try_acquire_owned().ok()
+        let ahead = if is_light(spec) { self.ahead(1) } else { None };
+        ahead.or_else(|| self.free_slots(1))
     }
 
-    /// Inserts a job: started, when there is a slot for it right now, which saves a write.
-    pub(crate) async fn insert(self: Arc<Self>, spec: Spec) -> Result<Inserted> {
+    /// Inserts a job, tells what became of that, and runs it: when there is a place for it right now it is inserted as started,
+    /// which saves a write, and a task.
+    pub(crate) async fn insert(self: Arc<Self>, spec: Spec, told: oneshot::Sender<Result<Inserted>>) {
         match self.reserve(&spec) {
-            Some(slot) => self.insert_started(spec, slot).await,
-            None => self.insert_pending(spec).await,
+            Some(place) => self.insert_started(spec, place, told).await,
+            // Whoever asked may have gone: the job is kept all the same.
+            None => drop(told.send(self.insert_pending(spec).await)),
         }
     }
 
     /// Inserts a job that is started already, and runs it.
-    async fn insert_started(self: Arc<Self>, spec: Spec, slot: OwnedSemaphorePermit) -> Result<Inserted> {
+    async fn insert_started(self: Arc<Self>, spec: Spec, place: Places, told: oneshot::Sender<Result<Inserted>>) {
         let state = State::new(&spec);
         let state = state.start(&spec, self.worker, Owner::Alive, spec.created).unwrap_or(state);
         // Before the insert: whoever cancels it after that finds it running.
-        let Some(run) = self.running.enter(spec.id) else { return Err(Error::ShuttingDown) };
+        let Some(run) = self.running.enter(spec.id) else { return drop(told.send(Err(Error::ShuttingDown))) };
         let job = Job { spec, state };
         let inserted = self.store.insert(&job).await;
         if matches!(inserted, Ok(Inserted::New)) {
-            self.runtime.spawn(run::run(Arc::clone(&self), job, run, slot));
+            drop(told.send(inserted));
+            run::run(self, job, run, place).await;
         } else {
-            drop((run, slot));
+            drop((run, place));
             self.woken();
+            drop(told.send(inserted));
         }
-        inserted
     }
 
     async fn insert_pending(&self, spec: Spec) -> Result<Inserted> {
@@ -119,17 +125,17 @@ impl Inner {
         self.wake.notify_one();
     }
 
-    /// Starts as many due jobs as there are slots, and says when to look again.
+    /// Starts as many due jobs as there are places, and says when to look again.
     async fn start_due(self: &Arc<Self>) -> Result<Option<Timestamp>> {
         loop {
             // Held before anything is taken: submits want slots too, and a shutdown waits for what is found.
-            let (Some(starting), Some(slots)) = (self.running.starting(), self.free_slots()) else { return Ok(None) };
+            let (Some(starting), Some(places)) = (self.running.starting(), self.places()) else { return Ok(None) };
             let stirred = self.stirred.load(Ordering::Acquire);
             // A submit that comes while we look sets it again, and wakes.
             self.backlog.store(false, Ordering::Release);
             let now = self.now();
             let taken = match self.takes() {
-                Takes::Everything => self.store.take(&self.take(now, slots.num_permits(), None)).await,
+                Takes::Everything => self.store.take(&self.take(now, places.count(), None)).await,
                 Takes::Own => self.take_own(now).await,
                 Takes::Nothing => return Ok(None),
             };
@@ -137,7 +143,7 @@ impl Inner {
             let (next, found) = (taken.next_due, taken.started.len() + taken.settled.len());
             let due = next.is_some_and(|at| at <= self.now());
             self.backlog.fetch_or(due, Ordering::AcqRel);
-            self.start(taken, slots, &starting);
+            self.start(taken, places, &starting);
             drop(starting);
             if found == 0 || !due {
                 self.note_quiet(next.is_none(), stirred);
@@ -147,16 +153,27 @@ impl Inner {
         }
     }
 
-    /// All slots that are free, up to a limit.
-    fn free_slots(&self) -> Option<OwnedSemaphorePermit> {
+    /// Room for the next jobs: ahead, where slots are soon free again, or all slots that are free, up to a limit.
+    fn places(&self) -> Option<Places> {
+        self.ahead(TAKE).or_else(|| self.free_slots(TAKE))
+    }
+
+    /// Room ahead for at most `wanted` jobs, unless all slots are taken now.
+    fn ahead(&self, wanted: usize) -> Option<Places> {
+        let any_free = self.slots.available_permits() > 0;
+        any_free.then(|| self.ahead.lead(wanted)).flatten().map(Places::Ahead)
+    }
+
+    /// At most `wanted` of the slots that are free.
+    fn free_slots(&self, wanted: usize) -> Option<Places> {
         loop {
-            let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX).min(TAKE);
+            let free = u32::try_from(self.slots.available_permits().min(wanted)).unwrap_or(u32::MAX);
             if free == 0 {
                 return None;
             }
             // A submit may have been quicker; then there are fewer.
             if let Ok(slots) = Arc::clone(&self.slots).try_acquire_many_owned(free) {
-                return Some(slots);
+                return Some(Places::Slots(slots));
             }
         }
     }
@@ -170,14 +187,17 @@ impl Inner {
         });
     }
 
-    fn start(self: &Arc<Self>, taken: Taken, mut slots: OwnedSemaphorePermit, starting: &Starting) {
+    fn start(self: &Arc<Self>, taken: Taken, mut places: Places, starting: &Starting) {
+        if !taken.started.iter().all(|job| is_light(&job.spec)) {
+            self.ahead.stop();
+        }
         for job in taken.started {
             let id = job.spec.id;
             let run = starting.enter(id);
             self.hub.look(id);
             // There is one for each that was taken.
-            if let Some(slot) = slots.split(1) {
-                self.runtime.spawn(run::run(Arc::clone(self), job, run, slot));
+            if let Some(place) = places.split() {
+                self.runtime.spawn(run::run(Arc::clone(self), job, run, place));
             }
         }
         for id in taken.settled {

@@ -41,6 +41,7 @@ pub const HOST: &[Property<Local>] = properties![
     "events of a finished job tell its log and how it ended" => telling::events_after,
     "a chain of jobs hands its outputs on" => results::chain,
     "no more jobs run at once than there are slots" => turns::slots,
+    "a job that was started ahead of a slot and finds none waits as if it had never started" => turns::ahead,
     "an unknown job is not found, whatever is asked of it" => refusing::unknown,
     "a key in flight is one job, and runs once" => keys::key_in_flight,
     "eight submits at once with one key are one job" => keys::key_racing,

@@ -19,11 +19,7 @@ struct Nothing;
 
 #[async_trait]
 impl Modules for Nothing {
-    async fn resolve(&self, _: &ModuleRef) -> Result<Digest> {
-        unreachable!("nothing is submitted")
-    }
-
-    async fn check(&self, _: Digest, _: &str, _: &Payload) -> Result<()> {
+    async fn admit(&self, _: &ModuleRef, _: &str, _: &Payload) -> Result<Digest> {
         unreachable!("nothing is submitted")
     }
 }

@@ -260,6 +260,8 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
     for (file, bound) in [
         ("host.rs", "Semaphore::new(settings.slots)"),
         ("host.rs", "Semaphore::new(FINISHING)"),
+        ("ahead.rs", ".min(MOST)"),
+        ("store/file/take.rs", "answer.inputs < INPUTS"),
         ("backend/wasm/pool.rs", "Semaphore::new(config.attempts)"),
         ("backend/wasm/pool.rs", "modules.len() >= MODULES"),
         ("backend/wasm/log.rs", "left.lines -= 1"),

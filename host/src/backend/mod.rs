@@ -38,6 +38,15 @@ pub struct Context {
     pub cancel: CancellationToken,
 }
 
+impl Context {
+    /// Nobody listens, nothing cancels, and nobody may ever have it do so: all calls of a thread that nobody follows share one.
+    /// To make it is a tenth of what a host adds to a call; one for all threads would have them wait for each other.
+    pub(crate) fn unfollowed() -> Arc<Self> {
+        thread_local!(static UNFOLLOWED: Arc<Context> = Arc::default());
+        UNFOLLOWED.with(Arc::clone)
+    }
+}
+
 impl Default for Context {
     /// Nobody listens, nothing cancels.
     fn default() -> Self {

@@ -30,13 +30,14 @@ mod work;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Verb};
 use self::output::Out;
 use self::place::Place;
 use self::trouble::{Result, Trouble};
 
-/// Threads of the runtime: guests have their own.
+/// Threads of a worker's runtime: guests have their own.
 const THREADS: usize = 2;
 
 pub(crate) fn main() -> ExitCode {
@@ -67,9 +68,20 @@ fn start(cli: Cli, out: Out) -> Result {
         return out.line(&String::from_utf8_lossy(&script));
     }
     let place = Place::find(&cli.common)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
-    let runtime = runtime.map_err(|error| au_host::Error::fault("runtime", error))?;
-    runtime.block_on(verb(&place, out, cli.verb))
+    let runtime = runtime(&cli.verb).map_err(|error| au_host::Error::fault("runtime", error))?;
+    let done = runtime.block_on(verb(&place, out, cli.verb));
+    // What still runs in the background has nobody who waits for it.
+    runtime.shutdown_background();
+    done
+}
+
+/// A worker runs many jobs. All others do one thing after the other, which threads would only make slower.
+fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
+    let mut builder = match verb {
+        Verb::Work(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.worker_threads(THREADS).enable_all().build()
 }
 
 async fn verb(place: &Place, out: Out, verb: Verb) -> Result {

@@ -77,12 +77,10 @@ impl Out {
 
     /// What shows how far a job is.
     pub(crate) fn bar(self, title: &str) -> Bar {
-        let target = if self.quiet || self.json || !io::stderr().is_terminal() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(Some(STEPS), target);
+        if self.quiet || self.json || !io::stderr().is_terminal() {
+            return Bar { bar: ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden()), out: self };
+        }
+        let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{prefix} [{bar:32}] {percent:>3}% {elapsed} {wide_msg}");
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));

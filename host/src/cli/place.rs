@@ -115,7 +115,7 @@ impl Place {
             default_ttl: self.config.ttl(),
             durability: self.config.durability(),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::small() },
-            ..LocalConfig::default()
+            compiler: None,
         }
     }
 

@@ -56,7 +56,7 @@ async fn kept(place: &Place, local: &Local, request: Request, bar: &Bar) -> Resu
     let may_be_of_another = request.key.is_some();
     // Before it is kept: from here on no signal ends this program and leaves the job behind.
     let mut stops = Stops::listen()?;
-    let handle = local.host().submit(request).await?;
+    let handle = local.submit(request).await?;
     let following = follow(&handle, bar, &mut stops);
     if may_be_of_another {
         place.tend(local, handle.id(), following).await??;

@@ -22,7 +22,7 @@ pub struct State {
     pub progress: Option<Progress>,
     /// That, when and why somebody asked to cancel it.
     pub cancel: Option<CancelRequest>,
-    /// When the first attempt started.
+    /// When the first attempt that counts started.
     pub started: Option<Timestamp>,
     /// What the last attempt that ended had used.
     pub usage: Usage,
@@ -190,8 +190,8 @@ impl State {
         Ok(next)
     }
 
-    /// Gives the job back, for another worker to start at once: a host that goes down gracefully. The attempt is not
-    /// counted. One whose cancel was asked for is cancelled instead.
+    /// Gives the job back, for another worker to start at once: a host that goes down gracefully, or has no slot for it. The
+    /// attempt is not counted, and when it was the first, the job is as if it had never started. One whose cancel was asked for is cancelled instead.
     ///
     /// # Errors
     /// `NotYours` unless `worker` runs it.
@@ -203,6 +203,9 @@ impl State {
         let mut next = self.next(Phase::Pending { run_at: now });
         next.attempt -= 1;
         next.progress = None;
+        if next.attempt == 0 {
+            next.started = None;
+        }
         Ok(next)
     }
 

@@ -45,8 +45,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary>;
 
     /// Starts at most `take.limit` due jobs for `take.worker`: pending ones whose time has come, and running ones whose
-    /// worker is lost. Highest priority first, then earliest due, then oldest. [`State::start`] decides what becomes of
-    /// each; those it settles without running (lost for the last time, cancelled) are kept as settled and reported so.
+    /// worker is lost. Fewer when their inputs together are large. Highest priority first, then earliest due, then oldest.
+    /// [`State::start`] decides what becomes of each; those it settles without running (lost for the last time, cancelled) are kept as settled and reported so.
     /// No two takes, here or in another process, start one attempt of a job.
     async fn take(&self, take: &Take) -> Result<Taken>;
 

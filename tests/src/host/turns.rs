@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use au_host::store::Filter;
 use au_host::{Local, Request, Retry, Status};
+use futures::future::join_all;
 
 use super::{LONG, done};
 use crate::guest::ask;
@@ -25,6 +26,25 @@ pub(super) async fn slots(local: Local) {
         assert_eq!(handle.wait(LONG).await.unwrap().status, Status::Cancelled);
     }
     assert_eq!(done(&local, ask("echo", 1)).await.len(), 4);
+}
+
+/// Short jobs let others start ahead of their slots; then come ten that never end.
+pub(super) async fn ahead(local: Local) {
+    for count in 0..30 {
+        done(&local, ask("echo", count)).await;
+    }
+    let handles = join_all((0..10).map(|_| local.host().submit(ask("spin", 0)))).await;
+    let status = async |status| {
+        let filter = Filter { status: vec![status], ..Filter::default() };
+        local.host().list(filter, None, 100).await.unwrap()
+    };
+    tokio::time::timeout(LONG, async { while status(Status::Running).await.len() != 4 {} }).await.unwrap();
+    let waiting = status(Status::Pending).await;
+    assert_eq!(waiting.len(), 6);
+    assert!(waiting.iter().all(|job| job.attempt == 0 && job.started.is_none()), "{waiting:?}");
+    for handle in handles {
+        handle.unwrap().cancel("enough").await.unwrap();
+    }
 }
 
 fn quick() -> Retry {

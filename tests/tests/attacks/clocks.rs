@@ -39,12 +39,8 @@ struct One(Digest);
 
 #[async_trait]
 impl Modules for One {
-    async fn resolve(&self, _module: &ModuleRef) -> au_host::Result<Digest> {
+    async fn admit(&self, _module: &ModuleRef, _function: &str, _input: &Payload) -> au_host::Result<Digest> {
         Ok(self.0)
-    }
-
-    async fn check(&self, _module: Digest, _function: &str, _input: &Payload) -> au_host::Result<()> {
-        Ok(())
     }
 }
 

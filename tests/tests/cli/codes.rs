@@ -84,7 +84,7 @@ fn what_is_not_allowed_is_4() {
 #[test]
 fn what_the_host_cannot_do_is_5() {
     let folder = Folder::filled();
-    std::fs::write(folder.data().join("jobs.db"), "this is no database, and was none for a long, long time").unwrap();
+    folder.damage();
     folder.run(["list"]).failed(5);
 }
 

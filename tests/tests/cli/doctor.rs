@@ -18,7 +18,7 @@ fn all_is_well_on_a_fresh_folder() {
 #[test]
 fn a_damaged_store_is_found_and_ends_with_5() {
     let folder = Folder::filled();
-    std::fs::write(folder.data().join("jobs.db"), "this is no database, and was none for a long, long time").unwrap();
+    folder.damage();
     let ran = folder.run(["doctor"]).ended(5);
     has(&ran.out, "BAD  store");
     let facts = folder.run(["doctor", "--json"]).ended(5).json();

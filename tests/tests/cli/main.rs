@@ -107,6 +107,13 @@ impl Folder {
         until(&format!("a {status} job"), found)
     }
 
+    /// Puts something else where the database was, and takes away its log, which may hold all of it.
+    pub(crate) fn damage(&self) {
+        let text = "this is no database, and was none for a long, long time";
+        std::fs::write(self.data().join("jobs.db"), text).unwrap();
+        std::fs::remove_file(self.data().join("jobs.db-wal")).unwrap();
+    }
+
     /// What a file has that a number is written to, as `guest.wat` reads it.
     pub(crate) fn number(&self, number: u32) -> String {
         let name = format!("{number}.bin");

@@ -34,7 +34,7 @@ impl WasmConfig {
     /// Right for a process that runs one thing and ends.
     #[must_use]
     pub fn small() -> Self {
-        Self { attempts: SMALL, threads: 1, ..Self::default() }
+        Self { attempts: SMALL, memory: MEMORY, threads: 1, hardened: false }
     }
 
     /// Nothing of which there is none, or more than there can be.

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Weak};
 use std::task::{self, Poll};
-use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -11,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::compute::Compute;
 use super::config::WasmConfig;
 use super::describe;
-use super::log::Log;
 use super::pool::{Needs, Place, Pools};
 use super::prepared::Prepared;
 use super::run::{self, Seat};
@@ -23,9 +21,21 @@ use crate::backend::{Backend, Context};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
+use crate::payload::Payload;
 use crate::registry::{Function, Kind, ModuleInfo, Registry};
+use crate::sandbox::Limits;
 
 const STRIPES: usize = 64;
+
+/// A place, and a module that is ready there.
+type Seated = (Place, Arc<Prepared>);
+
+/// An attempt that has had its first slice.
+enum Begun<T> {
+    Ended(Result<Ended<T>>),
+    /// It takes turns with others from now on.
+    Long(Running<T>, Arc<Prepared>, Arc<Watch>),
+}
 
 /// Runs attempts in this process. Share it in an `Arc`; nothing of an attempt outlives it.
 #[derive(Debug)]
@@ -62,17 +72,25 @@ impl WasmBackend {
             return Ok(Vec::new());
         }
         let (sandbox, context) = (describe::sandbox(), Context::default());
-        let place = self.pools.place(Needs::of(&sandbox.limits)).await?;
+        let place = self.pools.apart().await?;
         let prepared = self.prepared(&place, info.digest).await?;
-        let log = Arc::new(Log::new(context.events.clone(), &sandbox.limits));
-        let watch = Arc::new(Watch::new(log, sandbox.limits.timeout));
-        let seat = seat(prepared.clone(), place, watch.clone(), &context.cancel);
-        let running: Running<_> = Box::pin(run::functions(seat, sandbox));
-        let ended = self.drive(running, &prepared, watch, &context.cancel).await?;
+        let watch = Arc::new(Watch::new(context.events.clone(), &sandbox.limits));
+        let seat = Seat { prepared: prepared.clone(), place, watch: watch.clone() };
+        let begun = self.begin(Box::pin(run::functions(seat, sandbox)), prepared, watch)?;
+        let ended = self.finish(begun, &context.cancel).await?;
         let failed = |failure: Failure| {
             describe::refuse("functions_failed", format!("asked for its functions, it failed: {failure}"))
         };
         describe::functions(ended.outcome.map_err(failed)?)
+    }
+
+    /// Makes a module ready for an attempt with these limits, as the attempt itself would.
+    ///
+    /// # Errors
+    /// As for [`Registry::component`].
+    pub async fn ready(&self, module: Digest, limits: &Limits) -> Result<()> {
+        let place = self.pools.place(Needs::of(limits)).await?;
+        self.prepared(&place, module).await.map(drop)
     }
 
     /// Forgets the code of a module that was removed. What already runs goes on.
@@ -81,10 +99,17 @@ impl WasmBackend {
     }
 
     /// A place, and the module ready in it. Nothing of the attempt's time is counted yet.
-    async fn seated(&self, attempt: &Attempt) -> Result<(Place, Arc<Prepared>)> {
+    async fn seated(&self, attempt: &Attempt) -> Result<Seated> {
         let place = self.pools.place(Needs::of(&attempt.sandbox.limits)).await?;
         let prepared = self.prepared(&place, attempt.module).await?;
         Ok((place, prepared))
+    }
+
+    /// The same, when there is nothing to wait for.
+    fn seated_now(&self, attempt: &Attempt) -> Option<Seated> {
+        let place = self.pools.place_now(Needs::of(&attempt.sandbox.limits))?;
+        let prepared = place.lane.prepared(attempt.module)?;
+        Some((place, prepared))
     }
 
     /// The module, ready in the engine of this place.
@@ -101,20 +126,35 @@ impl WasmBackend {
         loaded.await.map_err(|error| Error::fault("wasm backend", error))?
     }
 
-    /// Runs an attempt to its end: the first slice on this thread, so that a short call never changes threads.
-    async fn drive<T: Send + 'static>(
-        &self,
-        mut running: Running<T>,
-        prepared: &Prepared,
-        watch: Arc<Watch>,
-        cancel: &CancellationToken,
-    ) -> Result<Ended<T>> {
-        let started = Instant::now();
-        if let Poll::Ready(ended) = self.first_slice(&mut running, prepared)? {
-            return ended;
-        }
+    /// Calls a function, and gives it its first slice.
+    fn call(&self, seated: Seated, attempt: &Arc<Attempt>, context: &Context) -> Result<Begun<Payload>> {
+        let (place, prepared) = seated;
+        let watch = Arc::new(Watch::new(context.events.clone(), &attempt.sandbox.limits));
+        let seat = Seat { prepared: prepared.clone(), place, watch: watch.clone() };
+        self.begin(Box::pin(run::call(seat, attempt.clone())), prepared, watch)
+    }
+
+    /// Gives an attempt its first slice, on this thread: a short call never changes threads.
+    fn begin<T>(&self, mut running: Running<T>, prepared: Arc<Prepared>, watch: Arc<Watch>) -> Result<Begun<T>> {
+        // Guests with WASI may sleep, which takes the timers of the guests' runtime.
+        let _entered = if prepared.wasi { Some(self.compute.handle()?.enter()) } else { None };
+        let slice = self.pools.ticker().slice(&prepared.beat);
+        let polled = slice_of(&mut running, &mut task::Context::from_waker(task::Waker::noop()));
+        drop(slice);
+        Ok(match polled {
+            Poll::Ready(ended) => Begun::Ended(ended),
+            Poll::Pending => Begun::Long(running, prepared, watch),
+        })
+    }
+
+    /// Waits for the end of an attempt, which takes turns with others until then.
+    async fn finish<T: Send + 'static>(&self, begun: Begun<T>, cancel: &CancellationToken) -> Result<Ended<T>> {
+        let (running, prepared, watch) = match begun {
+            Begun::Ended(ended) => return ended,
+            Begun::Long(running, prepared, watch) => (running, prepared, watch),
+        };
         let ticker = self.pools.ticker();
-        let deadline = started.checked_add(watch.timeout);
+        let deadline = watch.started.checked_add(watch.timeout);
         let (run, mut done) = LongRun::new(running, watch, prepared.beat.clone(), ticker.clone());
         let expires: Arc<dyn Expires> = run.clone();
         let expires: Weak<dyn Expires> = Arc::downgrade(&expires);
@@ -132,28 +172,20 @@ impl WasmBackend {
         };
         ended.map_err(|error| Error::fault("wasm runtime", error))?
     }
-
-    fn first_slice<T>(&self, running: &mut Running<T>, prepared: &Prepared) -> Result<Poll<Result<Ended<T>>>> {
-        // Guests with WASI may sleep, which takes the timers of the guests' runtime.
-        let _entered = if prepared.wasi { Some(self.compute.handle()?.enter()) } else { None };
-        let _slice = self.pools.ticker().slice(&prepared.beat);
-        Ok(slice_of(running, &mut task::Context::from_waker(task::Waker::noop())))
-    }
 }
 
 #[async_trait]
 impl Backend for WasmBackend {
     async fn execute(&self, attempt: Attempt, context: &Context) -> Result<Report> {
         let attempt = Arc::new(attempt);
-        loop {
-            if let Some(report) = self.attempted(&attempt, context).await? {
-                return Ok(report);
-            }
-            let breath = self.breath()?;
-            tokio::select! {
-                () = breath => {}
-                () = context.cancel.cancelled() => {}
-            }
+        let begun = match self.seated_now(&attempt) {
+            Some(seated) if !context.cancel.is_cancelled() => Some(self.call(seated, &attempt, context)?),
+            _ => None,
+        };
+        match begun {
+            Some(Begun::Ended(Ok(ended))) => Ok(report(ended)),
+            // Apart from this one, and boxed: nearly all calls end above, and need not carry what waiting takes.
+            begun => Box::pin(self.patiently(begun, &attempt, context)).await,
         }
     }
 
@@ -163,39 +195,49 @@ impl Backend for WasmBackend {
 }
 
 impl WasmBackend {
-    /// `None` when its engine had no room: there is enough for as many as there are places, unless they have more memories and
-    /// tables than most. Like one without a place, it is to wait.
-    async fn attempted(&self, attempt: &Arc<Attempt>, context: &Context) -> Result<Option<Report>> {
-        let cancel = &context.cancel;
-        let cancelled = || nothing_ran(FailureKind::Cancelled, "the attempt was cancelled before it began");
-        if cancel.is_cancelled() {
-            return Ok(Some(cancelled()));
+    /// Runs an attempt that has to wait for something: a place, its code, its turns, or room in the engine. There is room for as
+    /// many as there are places, unless they have more memories and tables than most; one that finds none waits, too.
+    async fn patiently(
+        &self,
+        mut begun: Option<Begun<Payload>>,
+        attempt: &Arc<Attempt>,
+        context: &Context,
+    ) -> Result<Report> {
+        loop {
+            let now = match begun.take() {
+                Some(begun) => begun,
+                None => match self.seated_in_time(attempt, &context.cancel).await? {
+                    Ok(seated) => self.call(seated, attempt, context)?,
+                    Err(failure) => return Ok(nothing_ran(failure)),
+                },
+            };
+            match self.finish(now, &context.cancel).await {
+                Ok(ended) => return Ok(report(ended)),
+                Err(Error::Busy { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            let breath = self.breath()?;
+            tokio::select! {
+                () = breath => {}
+                () = context.cancel.cancelled() => {}
+            }
         }
-        let seated = tokio::select! {
-            biased;
-            seated = self.seated(attempt) => seated,
-            () = cancel.cancelled() => return Ok(Some(cancelled())),
-        };
-        let (place, prepared) = match seated {
-            Ok(seated) => seated,
-            Err(Error::Module { code, why }) => {
-                let why = format!("the module cannot be run ({code}): {why}");
-                return Ok(Some(nothing_ran(FailureKind::Module, why)));
+    }
+
+    /// A place with the module, or why there will be none.
+    async fn seated_in_time(&self, attempt: &Attempt, cancel: &CancellationToken) -> Result<Result<Seated, Failure>> {
+        let failure = |kind, why: String| Ok(Err(Failure::new(kind, why)));
+        let seated = cancel.run_until_cancelled(self.seated(attempt)).await;
+        match seated.filter(|_| !cancel.is_cancelled()) {
+            None => failure(FailureKind::Cancelled, "the attempt was cancelled before it began".into()),
+            Some(Ok(seated)) => Ok(Ok(seated)),
+            Some(Err(Error::Module { code, why })) => {
+                failure(FailureKind::Module, format!("the module cannot be run ({code}): {why}"))
             }
-            Err(Error::NotFound { what: "module", name, .. }) => {
-                return Ok(Some(nothing_ran(FailureKind::Module, format!("module {name} is gone"))));
+            Some(Err(Error::NotFound { what: "module", name, .. })) => {
+                failure(FailureKind::Module, format!("module {name} is gone"))
             }
-            Err(error) => return Err(error),
-        };
-        let limits = &attempt.sandbox.limits;
-        let log = Arc::new(Log::new(context.events.clone(), limits));
-        let watch = Arc::new(Watch::new(log, limits.timeout));
-        let seat = seat(prepared.clone(), place, watch.clone(), cancel);
-        let running: Running<_> = Box::pin(run::call(seat, attempt.clone()));
-        match self.drive(running, &prepared, watch, cancel).await {
-            Ok(Ended { outcome, usage }) => Ok(Some(Report { outcome, usage })),
-            Err(Error::Busy { .. }) => Ok(None),
-            Err(error) => Err(error),
+            Some(Err(error)) => Err(error),
         }
     }
 
@@ -206,10 +248,10 @@ impl WasmBackend {
     }
 }
 
-fn seat(prepared: Arc<Prepared>, place: Place, watch: Arc<Watch>, cancel: &CancellationToken) -> Seat {
-    Seat { prepared, place, watch, cancel: cancel.clone(), started: Instant::now() }
+fn report(ended: Ended<Payload>) -> Report {
+    Report { outcome: ended.outcome, usage: ended.usage }
 }
 
-fn nothing_ran(kind: FailureKind, why: impl AsRef<str>) -> Report {
-    Report { outcome: Err(Failure::new(kind, why)), usage: Usage::default() }
+fn nothing_ran(failure: Failure) -> Report {
+    Report { outcome: Err(failure), usage: Usage::default() }
 }

@@ -3,16 +3,14 @@
 //! None of them waits, and none keeps more than a limit allows: epochs do not fire in here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, ResourceTable, WasmStr};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::{Current, HOST, Severity};
 use super::limiter::Limiter;
-use super::log::Log;
+use super::stop::{Watch, Why};
 use crate::attempt::Progress;
 use crate::failure::{MESSAGE_LIMIT, clean};
 use crate::id::JobId;
@@ -29,47 +27,40 @@ pub(super) struct Panicked {
 /// The state of one attempt in its store.
 pub(super) struct Guest {
     pub(super) limiter: Limiter,
-    pub(super) log: Arc<Log>,
+    pub(super) watch: Arc<Watch>,
     pub(super) panicked: Option<Panicked>,
-    pub(super) job: JobId,
-    pub(super) number: u32,
-    pub(super) started: Instant,
-    pub(super) timeout: Duration,
-    pub(super) cancel: CancellationToken,
-    wasi: Option<WasiCtx>,
+    about: About,
+    /// Most guests have none.
+    wasi: Option<Box<WasiCtx>>,
     table: ResourceTable,
 }
 
 /// What a guest is told of its attempt.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct About {
     pub(super) job: JobId,
     pub(super) number: u32,
-    pub(super) started: Instant,
-    pub(super) timeout: Duration,
     /// Streams, pollables and files it may hold at once.
     pub(super) handles: usize,
-    pub(super) cancel: CancellationToken,
 }
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guest").field("job", &self.job).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Guest").field("about", &self.about).finish_non_exhaustive()
     }
 }
 
 impl Guest {
-    pub(super) fn new(about: About, limiter: Limiter, log: Arc<Log>, wasi: Option<WasiCtx>) -> Self {
-        let About { job, number, started, timeout, handles, cancel } = about;
+    pub(super) fn new(about: About, limiter: Limiter, watch: Arc<Watch>, wasi: Option<WasiCtx>) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(handles);
-        Self { limiter, log, panicked: None, job, number, started, timeout, cancel, wasi, table }
+        table.set_max_capacity(about.handles);
+        Self { limiter, watch, panicked: None, about, wasi: wasi.map(Box::new), table }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| super::wasi::closed(&self.log));
+        let ctx = self.wasi.get_or_insert_with(|| Box::new(super::wasi::closed(&self.watch)));
         WasiCtxView { ctx, table: &mut self.table }
     }
 }
@@ -78,7 +69,7 @@ impl WasiView for Guest {
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut host = linker.instance(HOST)?;
     host.func_wrap("log", |store: StoreContextMut<'_, Guest>, (level, line): (Severity, WasmStr)| {
-        let log = store.data().log.clone();
+        let log = &store.data().watch.log;
         if log.full() {
             log.miss();
             return Ok(());
@@ -88,15 +79,17 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     host.func_wrap("progress", |store: StoreContextMut<'_, Guest>, (done, note): (f32, WasmStr)| {
         let progress = Progress::new(done, &note.to_str(&store)?);
-        store.data().log.events.progress(progress);
+        store.data().watch.log.events.progress(progress);
         Ok(())
     })?;
-    host.func_wrap("cancelled", |store: StoreContextMut<'_, Guest>, (): ()| Ok((store.data().cancel.is_cancelled(),)))?;
+    host.func_wrap("cancelled", |store: StoreContextMut<'_, Guest>, (): ()| {
+        Ok((store.data().watch.why() == Some(Why::Cancelled),))
+    })?;
     host.func_wrap("current", |store: StoreContextMut<'_, Guest>, (): ()| {
-        let guest = store.data();
-        let remaining = guest.timeout.saturating_sub(guest.started.elapsed());
+        let Guest { watch, about, .. } = store.data();
+        let remaining = watch.timeout.saturating_sub(watch.started.elapsed());
         let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
-        Ok((Current { job: guest.job.to_string(), number: guest.number, remaining_ms },))
+        Ok((Current { job: about.job.to_string(), number: about.number, remaining_ms },))
     })?;
     host.func_wrap("panicked", |mut store: StoreContextMut<'_, Guest>, (message, location): (WasmStr, WasmStr)| {
         let message = clean(&message.to_str(&store)?, MESSAGE_LIMIT);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::ResourceLimiter;
 
+use super::stop::Watch;
 use crate::attempt::Usage;
 use crate::sandbox::Limits;
 
@@ -15,16 +16,34 @@ pub(super) const TABLES: usize = 128;
 pub(super) const MEMORIES: usize = 64;
 
 /// What an attempt has used so far. Readable from outside, also when the attempt is stopped and gone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
     peak_memory: AtomicU64,
+    /// Fuel it began with; `None`: not metered.
+    given: Option<u64>,
     /// Fuel used, and one more: nothing is no fuel metered.
     fuel: AtomicU64,
 }
 
 impl Meter {
-    pub(super) fn fuel(&self, used: u64) {
-        self.fuel.store(used.saturating_add(1), Ordering::Relaxed);
+    pub(super) fn new(fuel: Option<u64>) -> Self {
+        Self { peak_memory: AtomicU64::new(0), given: fuel, fuel: AtomicU64::new(0) }
+    }
+
+    /// Only the attempt itself writes it.
+    fn memory(&self, total: u64) {
+        if total > self.peak_memory.load(Ordering::Relaxed) {
+            self.peak_memory.store(total, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes how much fuel is left, where it is metered.
+    pub(super) fn note_fuel(&self, left: impl FnOnce() -> wasmtime::Result<u64>) {
+        if let Some(given) = self.given
+            && let Ok(left) = left()
+        {
+            self.fuel.store(given.saturating_sub(left).saturating_add(1), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn usage(&self, log_dropped: u64) -> Usage {
@@ -53,19 +72,19 @@ pub(super) struct Limiter {
     instances: usize,
     used: u64,
     growing: u64,
-    meter: Arc<Meter>,
+    watch: Arc<Watch>,
     denied: Option<Denied>,
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &Limits, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(limits: &Limits, watch: Arc<Watch>) -> Self {
         Self {
             memory: limits.memory,
             table_elements: limits.table_elements,
             instances: usize::try_from(limits.instances).unwrap_or(usize::MAX),
             used: 0,
             growing: 0,
-            meter,
+            watch,
             denied: None,
         }
     }
@@ -91,7 +110,7 @@ impl ResourceLimiter for Limiter {
         }
         self.growing = more;
         self.used = total;
-        self.meter.peak_memory.fetch_max(total, Ordering::Relaxed);
+        self.watch.meter.memory(total);
         Ok(true)
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::{Linker, types::ComponentItem};
 
@@ -78,19 +78,21 @@ pub(super) struct Place {
     pub(super) lane: Arc<Lane>,
     /// Handles that the attempt may hold at once.
     pub(super) handles: usize,
-    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    _own: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // In this order: who gets the permit finds room in the lane.
         self.lane.used.fetch_sub(1, Ordering::AcqRel);
+        self.lane.places.add_permits(1);
     }
 }
 
 impl Pools {
     pub(super) fn new(config: WasmConfig, ticker: ticker::Waker) -> Self {
-        let usual = Arc::new(Set::new(&config, Needs::usual()));
         let places = Arc::new(Semaphore::new(config.attempts));
+        let usual = Arc::new(Set::new(&config, Needs::usual(), &places));
         let handles = handles::each_of(config.attempts);
         Self { config, ticker, handles, places, usual, others: Mutex::default() }
     }
@@ -99,12 +101,36 @@ impl Pools {
     pub(super) async fn place(&self, needs: Needs) -> Result<Place> {
         let set = self.set(needs);
         let own = match &set.places {
-            Some(places) => Some(permit(places).await?),
+            Some(places) => Some(places.clone().acquire_owned().await.map_err(closed)?),
             None => None,
         };
-        let shared = permit(&self.places).await?;
+        let shared = self.places.acquire().await.map_err(closed)?;
         let lane = set.lane().ok_or_else(|| Error::fault("wasm backend", "places were miscounted"))?;
-        Ok(Place { lane, handles: self.handles, _permits: (shared, own) })
+        // Given back by the place, which has the semaphore by its lane.
+        shared.forget();
+        Ok(Place { lane, handles: self.handles, _own: own })
+    }
+
+    /// A place in an engine of its own, which goes with it. Memory that was written once is looked through after every attempt
+    /// that uses it again; what happens here costs no later attempt anything.
+    pub(super) async fn apart(&self) -> Result<Place> {
+        let shared = self.places.acquire().await.map_err(closed)?;
+        let one = WasmConfig { attempts: 1, threads: 1, ..self.config.clone() };
+        let lane = Set::new(&one, Needs::usual(), &self.places).lane();
+        let lane = lane.ok_or_else(|| Error::fault("wasm backend", "places were miscounted"))?;
+        shared.forget();
+        Ok(Place { lane, handles: self.handles, _own: None })
+    }
+
+    /// A place for an attempt that needs what most do, if there is one right now.
+    pub(super) fn place_now(&self, needs: Needs) -> Option<Place> {
+        if needs != Needs::usual() {
+            return None;
+        }
+        let shared = self.places.try_acquire().ok()?;
+        let lane = self.usual.lane()?;
+        shared.forget();
+        Some(Place { lane, handles: self.handles, _own: None })
     }
 
     pub(super) fn ticker(&self) -> &ticker::Waker {
@@ -124,19 +150,17 @@ impl Pools {
             return self.usual.clone();
         }
         let mut others = lock(&self.others);
-        others.entry(needs).or_insert_with(|| Arc::new(Set::new(&self.config, needs))).clone()
+        others.entry(needs).or_insert_with(|| Arc::new(Set::new(&self.config, needs, &self.places))).clone()
     }
 }
 
-async fn permit(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    match places.clone().try_acquire_owned() {
-        Ok(permit) => Ok(permit),
-        Err(_) => places.clone().acquire_owned().await.map_err(|error| Error::fault("wasm backend", error)),
-    }
+fn closed(error: AcquireError) -> Error {
+    Error::fault("wasm backend", error)
 }
 
 impl Set {
-    fn new(config: &WasmConfig, needs: Needs) -> Self {
+    /// `shared` has the places of all sets together.
+    fn new(config: &WasmConfig, needs: Needs, shared: &Arc<Semaphore>) -> Self {
         let unusual = needs.stack != STACK;
         let threads = if unusual { 1 } else { config.threads };
         let attempts = if unusual { config.attempts.min(UNUSUAL_ATTEMPTS) } else { config.attempts };
@@ -148,7 +172,7 @@ impl Set {
         };
         let code = CodeProfile { fuel: needs.fuel, hardened: config.hardened };
         let profile = EngineProfile { code, stack: needs.stack, pool };
-        let lanes = (0..threads).map(|_| Arc::new(Lane::new(profile))).collect();
+        let lanes = (0..threads).map(|_| Arc::new(Lane::new(profile, shared.clone()))).collect();
         Self { lanes, places: unusual.then(|| Arc::new(Semaphore::new(attempts))) }
     }
 
@@ -165,6 +189,8 @@ impl Set {
 /// One engine.
 pub(super) struct Lane {
     profile: EngineProfile,
+    /// Those of all lanes.
+    places: Arc<Semaphore>,
     used: AtomicUsize,
     engine: Mutex<()>,
     ready: OnceLock<Ready>,
@@ -189,10 +215,10 @@ impl fmt::Debug for Lane {
 }
 
 impl Lane {
-    fn new(profile: EngineProfile) -> Self {
+    fn new(profile: EngineProfile, places: Arc<Semaphore>) -> Self {
         let (used, clock) = (AtomicUsize::new(0), AtomicU64::new(0));
         let modules = Mutex::default();
-        Self { profile, used, engine: Mutex::default(), ready: OnceLock::new(), modules, clock }
+        Self { profile, places, used, engine: Mutex::default(), ready: OnceLock::new(), modules, clock }
     }
 
     fn enter(&self) -> bool {

@@ -1,9 +1,7 @@
 //! One attempt: a fresh store, the call, and what came of it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
 
@@ -20,7 +18,7 @@ use crate::error::Result;
 use crate::failure::{Failure, FailureKind};
 use crate::id::JobId;
 use crate::payload::Payload;
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::Sandbox;
 
 /// Ticks until a guest first gives way: enough that a short call is not interrupted by a tick that was about to come.
 const FIRST_SLICE: u64 = 2;
@@ -35,16 +33,13 @@ pub(super) struct Seat {
     pub(super) prepared: Arc<Prepared>,
     pub(super) place: Place,
     pub(super) watch: Arc<Watch>,
-    pub(super) cancel: CancellationToken,
-    pub(super) started: Instant,
 }
 
 /// Calls a function.
 pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payload>> {
     // Named first so that it is dropped last: the place is free when the store is gone.
-    let Seat { prepared, place, watch, cancel, started } = seat;
-    let (job, number, timeout, handles) = (attempt.job, attempt.number, watch.timeout, place.handles);
-    let about = About { job, number, started, timeout, handles, cancel };
+    let Seat { prepared, place, watch } = seat;
+    let about = About { job: attempt.job, number: attempt.number, handles: place.handles };
     let mut store = match store(&prepared, &watch, about, &attempt.sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),
@@ -54,7 +49,7 @@ pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payl
     let called =
         enter::<_, (std::result::Result<Output, Refusal>,)>(&mut store, &prepared, &prepared.call, given).await;
     let limits = &attempt.sandbox.limits;
-    note_fuel(&store, &watch, limits);
+    watch.meter.note_fuel(|| store.get_fuel());
     let outcome = match called {
         Ok((result,)) => settle::output(result, limits),
         Err(error) => Err(settle::failure(&error, store.data(), &watch, limits)?),
@@ -64,9 +59,8 @@ pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payl
 
 /// Asks what can be called.
 pub(super) async fn functions(seat: Seat, sandbox: Sandbox) -> Result<Ended<Vec<Description>>> {
-    let Seat { prepared, place, watch, cancel, started } = seat;
-    let (job, timeout, handles) = (JobId::from_bytes([0; 16]), watch.timeout, place.handles);
-    let about = About { job, number: 1, started, timeout, handles, cancel };
+    let Seat { prepared, place, watch } = seat;
+    let about = About { job: JobId::from_bytes([0; 16]), number: 1, handles: place.handles };
     let mut store = match store(&prepared, &watch, about, &sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),
@@ -82,9 +76,9 @@ pub(super) async fn functions(seat: Seat, sandbox: Sandbox) -> Result<Ended<Vec<
 
 fn store(prepared: &Prepared, watch: &Arc<Watch>, about: About, sandbox: &Sandbox) -> Result<Store<Guest>, Failure> {
     let Sandbox { limits, grants } = sandbox;
-    let wasi = if prepared.wasi { Some(wasi::context(grants, &watch.log)?) } else { None };
-    let limiter = Limiter::new(limits, watch.meter.clone());
-    let guest = Guest::new(about, limiter, watch.log.clone(), wasi);
+    let wasi = if prepared.wasi { Some(wasi::context(grants, watch)?) } else { None };
+    let limiter = Limiter::new(limits, watch.clone());
+    let guest = Guest::new(about, limiter, watch.clone(), wasi);
     let mut store = Store::new(prepared.instance.engine(), guest);
     store.limiter(|guest| &mut guest.limiter);
     let handover = limits.memory.max(limits.output).min(LARGEST_HANDOVER);
@@ -94,14 +88,12 @@ fn store(prepared: &Prepared, watch: &Arc<Watch>, about: About, sandbox: &Sandbo
         store.set_fuel(fuel).map_err(|error| Failure::new(FailureKind::Module, error.to_string()))?;
     }
     store.set_epoch_deadline(FIRST_SLICE);
-    let (watch, limits) = (watch.clone(), limits.clone());
-    store.epoch_deadline_callback(move |store| {
+    store.epoch_deadline_callback(|store| {
+        let watch = &store.data().watch;
         if watch.why().is_some() {
             return Err(Stopped.into());
         }
-        if let (Some(fuel), Ok(left)) = (limits.fuel, store.get_fuel()) {
-            watch.meter.fuel(fuel.saturating_sub(left));
-        }
+        watch.meter.note_fuel(|| store.get_fuel());
         Ok(UpdateDeadline::Yield(SLICE))
     });
     Ok(store)
@@ -120,10 +112,4 @@ where
     let instance: Instance = prepared.instance.instantiate_async(&mut *store).await?;
     let function: TypedFunc<Given, Taken> = instance.get_typed_func(&mut *store, export)?;
     function.call_async(&mut *store, given).await
-}
-
-fn note_fuel(store: &Store<Guest>, watch: &Watch, limits: &Limits) {
-    if let (Some(fuel), Ok(left)) = (limits.fuel, store.get_fuel()) {
-        watch.meter.fuel(fuel.saturating_sub(left));
-    }
 }

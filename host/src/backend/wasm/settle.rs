@@ -35,7 +35,7 @@ pub(super) fn output(result: std::result::Result<Output, Refusal>, limits: &Limi
         let why = format!("the output has {size} bytes, and the limit of output is {}", limits.output);
         return Err(Failure::new(FailureKind::OutputTooLarge, why).with_limit("output", limits.output));
     }
-    Payload::new(&output.content_type, output.bytes)
+    Payload::of(output.content_type.into(), output.bytes)
         .map_err(|error| Failure::new(FailureKind::Failed, format!("the output cannot be used: {error}")))
 }
 

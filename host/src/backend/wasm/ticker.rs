@@ -44,7 +44,7 @@ pub(super) struct Ticker {
 }
 
 struct Shared {
-    beats: Mutex<Vec<Arc<Beat>>>,
+    beats: Mutex<Vec<Weak<Beat>>>,
     deadlines: Mutex<BTreeMap<(Instant, u64), Weak<dyn Expires>>>,
     next: AtomicU64,
     parked: AtomicBool,
@@ -109,10 +109,13 @@ impl Drop for Ticker {
 }
 
 impl Waker {
-    /// An engine that is to be kept ticking.
+    /// An engine that is to be kept ticking, as long as what is returned is kept.
     pub(super) fn beat(&self, engine: Engine) -> Arc<Beat> {
         let beat = Arc::new(Beat { engine, running: AtomicU64::new(0) });
-        lock(&self.shared.beats).push(beat.clone());
+        let mut beats = lock(&self.shared.beats);
+        beats.retain(|beat| beat.strong_count() > 0);
+        beats.push(Arc::downgrade(&beat));
+        drop(beats);
         beat
     }
 
@@ -162,12 +165,13 @@ impl Drop for Deadline {
 
 impl Shared {
     fn run(&self) {
-        let mut idle = 0;
+        let mut idle = LINGER;
         while !self.closed.load(Ordering::SeqCst) {
             idle = if self.tick() { 0 } else { idle + 1 };
             self.expire(Instant::now());
             if idle < LINGER {
-                thread::sleep(TICK);
+                // Not a sleep: whoever waits for this thread to end wakes it.
+                thread::park_timeout(TICK);
             } else {
                 self.park();
                 idle = 0;
@@ -178,7 +182,7 @@ impl Shared {
     /// Bumps the epoch of every engine that runs a guest; whether there was one.
     fn tick(&self) -> bool {
         let beats = lock(&self.beats);
-        let running = beats.iter().filter(|beat| beat.running.load(Ordering::SeqCst) > 0);
+        let running = beats.iter().filter_map(Weak::upgrade).filter(|beat| beat.running.load(Ordering::SeqCst) > 0);
         running.map(|beat| beat.engine.increment_epoch()).count() > 0
     }
 

@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
 use super::guest::Guest;
-use super::log::Log;
+use super::stop::Watch;
 use crate::attempt::Level;
 use crate::failure::{Failure, FailureKind};
 use crate::sandbox::Grants;
@@ -34,13 +34,13 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 /// A context that grants nothing.
-pub(super) fn closed(log: &Arc<Log>) -> WasiCtx {
-    builder(&Grants::default(), log).build()
+pub(super) fn closed(watch: &Arc<Watch>) -> WasiCtx {
+    builder(&Grants::default(), watch).build()
 }
 
 /// A context with these grants.
-pub(super) fn context(grants: &Grants, log: &Arc<Log>) -> Result<WasiCtx, Failure> {
-    let mut wasi = builder(grants, log);
+pub(super) fn context(grants: &Grants, watch: &Arc<Watch>) -> Result<WasiCtx, Failure> {
+    let mut wasi = builder(grants, watch);
     for dir in &grants.dirs {
         let permissions = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         wasi.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| {
@@ -51,14 +51,14 @@ pub(super) fn context(grants: &Grants, log: &Arc<Log>) -> Result<WasiCtx, Failur
     Ok(wasi.build())
 }
 
-fn builder(grants: &Grants, log: &Arc<Log>) -> WasiCtxBuilder {
+fn builder(grants: &Grants, watch: &Arc<Watch>) -> WasiCtxBuilder {
     let mut wasi = WasiCtxBuilder::new();
     wasi.allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .max_random_size(RANDOM_LIMIT)
-        .stdout(Lines::new(Level::Info, log))
-        .stderr(Lines::new(Level::Warn, log));
+        .stdout(Lines::new(Level::Info, watch))
+        .stderr(Lines::new(Level::Warn, watch));
     for (name, value) in &grants.env {
         wasi.env(name, value);
     }
@@ -128,13 +128,13 @@ struct Lines(Arc<Open>);
 
 struct Open {
     level: Level,
-    log: Arc<Log>,
+    watch: Arc<Watch>,
     line: Mutex<Vec<u8>>,
 }
 
 impl Lines {
-    fn new(level: Level, log: &Arc<Log>) -> Self {
-        Self(Arc::new(Open { level, log: log.clone(), line: Mutex::new(Vec::new()) }))
+    fn new(level: Level, watch: &Arc<Watch>) -> Self {
+        Self(Arc::new(Open { level, watch: watch.clone(), line: Mutex::new(Vec::new()) }))
     }
 }
 
@@ -156,10 +156,11 @@ impl Open {
     }
 
     fn say(&self, line: &mut Vec<u8>) {
-        if self.log.full() {
-            self.log.miss();
+        let log = &self.watch.log;
+        if log.full() {
+            log.miss();
         } else {
-            self.log.line(self.level, &String::from_utf8_lossy(line));
+            log.line(self.level, &String::from_utf8_lossy(line));
         }
         line.clear();
     }

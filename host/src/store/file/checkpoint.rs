@@ -6,10 +6,15 @@ use rusqlite::Connection;
 
 /// How many pages the log holds before they are moved: 16 MiB.
 const PAGES: i32 = 4096;
+/// How many it may hold when this process ends, some twenty jobs. To move them takes as long as several commits; to leave them
+/// costs the next process, if nobody else is there, some microseconds each: it reads them all when it opens the folder.
+const LEFT: i32 = 128;
 
 thread_local! {
     /// Pages in the log after the last commit of this thread. SQLite's hook is a plain function, so it is told here.
     static LOGGED: Cell<i32> = const { Cell::new(0) };
+    /// Whether there was a commit since they were last moved.
+    static COMMITTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// When to move.
@@ -21,6 +26,7 @@ impl Checkpoint {
     pub(super) fn new(connection: &Connection) -> Self {
         connection.wal_hook(Some(|_, pages| {
             LOGGED.set(pages);
+            COMMITTED.set(true);
             Ok(())
         }));
         Self
@@ -28,10 +34,19 @@ impl Checkpoint {
 
     /// Moves the pages if there are enough. Not all of them, while somebody reads what is older: the next time will do.
     pub(super) fn after_commit(&self, connection: &Connection) -> rusqlite::Result<()> {
-        if LOGGED.get() < PAGES {
+        if LOGGED.get() < PAGES || !COMMITTED.take() {
             return Ok(());
         }
-        LOGGED.set(0);
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
+    /// Moves them if there are more than should be left, and empties the log: which of them were moved is known only as long as
+    /// somebody has the database open. Not while others read or write: they have it open, and the last of them will do.
+    pub(super) fn at_the_end(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if LOGGED.get() < LEFT {
+            return Ok(());
+        }
+        connection.busy_handler(None)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 }

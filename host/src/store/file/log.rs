@@ -34,9 +34,7 @@ pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece]) -> Ap
     if pieces.is_empty() {
         return Ok(Ok(()));
     }
-    let mut statement =
-        connection.prepare_cached("SELECT first + count FROM log WHERE id = ?1 ORDER BY first DESC LIMIT 1")?;
-    let mut first: i64 = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?.unwrap_or(0);
+    let mut first = next(connection, id)?;
     let mut statement =
         connection.prepare_cached("INSERT INTO log (id, first, count, entries) VALUES (?1, ?2, ?3, ?4)")?;
     for Piece { count, lines } in pieces {
@@ -44,6 +42,15 @@ pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece]) -> Ap
         first += count;
     }
     Ok(Ok(()))
+}
+
+/// Whether there is no line of this number yet, nor any after it; the outer error is SQLite's.
+pub(super) fn ends(connection: &Connection, id: JobId, from: u64) -> rusqlite::Result<Result<bool>> {
+    if !is_kept(connection, id)? {
+        return Ok(Err(Error::not_found("job", id)));
+    }
+    let next = next(connection, id)?;
+    Ok(Ok(u64::try_from(next).is_ok_and(|next| next <= from)))
 }
 
 /// Reads lines; the outer error is SQLite's.
@@ -77,6 +84,13 @@ pub(super) fn read(
         lines.extend(entries.into_iter().skip(skip).take(left));
     }
     Ok(Ok(lines))
+}
+
+/// The number that the next line will have.
+fn next(connection: &Connection, id: JobId) -> rusqlite::Result<i64> {
+    let mut statement =
+        connection.prepare_cached("SELECT first + count FROM log WHERE id = ?1 ORDER BY first DESC LIMIT 1")?;
+    Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
 fn is_kept(connection: &Connection, id: JobId) -> rusqlite::Result<bool> {

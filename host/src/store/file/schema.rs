@@ -6,6 +6,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault;
@@ -18,6 +19,8 @@ const FAILED: &str = "jobs.failed";
 const VERSION: i64 = 1;
 /// Says that the file is ours: "auho".
 const APPLICATION: i64 = 0x6175_686f;
+/// Bytes that the log keeps on the disk once what was in it is in the database: it is longer only while somebody reads for long.
+const LOG_LIMIT: i64 = 32 << 20;
 /// How long to wait for another process that is committing before giving up as `Busy`.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -132,10 +135,28 @@ impl Database {
         let mut version = user_version(writer)?;
         if version == 0 {
             writer.pragma_update(None, "journal_mode", "WAL")?;
+            // Makes the log.
+            user_version(writer)?;
+        }
+        self.keep_log_name().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        if version == 0 {
             version = create(writer)?;
         }
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        writer.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        // Or whoever closes last would copy the log and remove it, which takes some ten times as long as a commit, and the next
+        // would have to make it anew.
+        writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         self.recover(writer).map(|()| version)
+    }
+
+    /// Makes the name of the log last before anything is written to it. SQLite is built not to (`.cargo/config.toml`), for it
+    /// would with the first commit of each process; the log stays, so one that has something in it has a name that lasts.
+    fn keep_log_name(&self) -> std::io::Result<()> {
+        match std::fs::metadata(self.log_file())?.len() {
+            0 => File::open(&self.folder)?.sync_all(),
+            _ => Ok(()),
+        }
     }
 
     fn newer(&self, version: i64) -> Error {

@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 /// How many damaged records may stand before the ones that can be started.
 const SPARE: usize = 64;
 
+/// Bytes of inputs that one take gives, and a last input above that: so much comes into memory at once. The next take goes on.
+const INPUTS: u64 = 64 << 20;
+
 /// In the order in which due jobs are started.
 type Turn = (Reverse<i32>, i64, JobId);
 
@@ -33,6 +36,8 @@ pub(super) struct Started {
     pub(super) started: Vec<Whole>,
     pub(super) settled: Vec<JobId>,
     pub(super) next_due: Option<Timestamp>,
+    /// Bytes of their inputs.
+    inputs: u64,
 }
 
 impl Work for Taking {
@@ -46,7 +51,7 @@ impl Work for Taking {
         turns.sort_unstable();
         let mut answer = Started::default();
         let mut turns = turns.into_iter();
-        while answer.started.len() + answer.settled.len() < self.take.limit {
+        while answer.started.len() + answer.settled.len() < self.take.limit && answer.inputs < INPUTS {
             let Some((_, _, id)) = turns.next() else { break };
             self.start(connection, id, &mut answer)?;
         }
@@ -141,6 +146,7 @@ impl Taking {
         }
         if let Phase::Running { .. } = next.phase {
             whole.record = whole.record.with_state(next);
+            answer.inputs += whole.record.input.length;
             answer.started.push(whole);
         } else {
             answer.settled.push(id);

@@ -184,6 +184,9 @@ impl Thread {
                 self.checkpoint_failed(&error);
             }
         }
+        if let Err(error) = self.checkpoint.at_the_end(&self.connection) {
+            self.checkpoint_failed(&error);
+        }
     }
 
     fn settle(&mut self, batch: &mut Vec<Box<dyn Operation>>) {
