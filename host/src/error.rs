@@ -107,6 +107,26 @@ pub enum Error {
         /// What exactly.
         why: String,
     },
+    /// More was asked than may be asked within a time.
+    #[error("{what}; try again in {}", humantime::format_duration(*.retry_after))]
+    RateLimited {
+        /// What was too much of what.
+        what: String,
+        /// A good time to wait first.
+        retry_after: Duration,
+    },
+    /// A tenant has used up what it may use.
+    #[error("tenant {tenant} has used up its quota: {name} = {limit}")]
+    Quota {
+        /// Whose it is.
+        tenant: String,
+        /// Which one, as it is named in `[quotas]`.
+        name: &'static str,
+        /// How much it is.
+        limit: u64,
+        /// When there may be some of it again.
+        retry_after: Duration,
+    },
     /// The host is going down and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -195,6 +215,8 @@ impl Error {
             Self::KeyTaken { .. } => Class::new("key_taken", 409, 4),
             Self::Unfinished { .. } => Class::new("unfinished", 409, 5),
             Self::Request { misuse, .. } => misuse.class(),
+            Self::RateLimited { .. } => Class::new("rate_limited", 429, 5),
+            Self::Quota { .. } => Class::new("quota", 429, 4),
             Self::ShuttingDown => Class::new("shutting_down", 503, 5),
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),
@@ -231,6 +253,10 @@ pub enum Misuse {
     BadJson,
     /// The body has another digest than was said.
     BadDigest,
+    /// Nobody knows who sent it: it has no token, or none that is known here and has not expired.
+    Unauthenticated,
+    /// Its token has not the scope for this.
+    Forbidden,
     /// A page of another site sent it.
     BadOrigin,
     /// There is nothing at this path.
@@ -263,6 +289,8 @@ impl Misuse {
             Self::BadHeader => Class::new("bad_header", 400, 2),
             Self::BadJson => Class::new("bad_json", 400, 2),
             Self::BadDigest => Class::new("bad_digest", 400, 2),
+            Self::Unauthenticated => Class::new("unauthenticated", 401, 4),
+            Self::Forbidden => Class::new("forbidden", 403, 4),
             Self::BadOrigin => Class::new("bad_origin", 403, 4),
             Self::NoRoute => Class::new("no_route", 404, 3),
             Self::BadMethod => Class::new("bad_method", 405, 2),

@@ -12,7 +12,7 @@ use au_host::store::Durability;
 use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-use super::http_section::HttpSection;
+use super::http_section::{AuthSection, HttpSection};
 use super::trouble::{Result, Trouble};
 use au_host::units::{self, Size};
 
@@ -39,6 +39,8 @@ pub(crate) struct Config {
     grants: Granted,
     /// Of `serve`.
     pub(crate) http: HttpSection,
+    /// Whom `serve` lets in.
+    pub(crate) auth: AuthSection,
 }
 
 /// Between 1 and 4096.

@@ -1,4 +1,4 @@
-//! `[http]` of `au-host.toml`: where `serve` listens, and how much it takes.
+//! `[http]` and `[auth]` of `au-host.toml`: where `serve` listens, how much it takes, and whom it lets in.
 
 use std::time::Duration;
 
@@ -37,6 +37,14 @@ pub(crate) struct HttpSection {
     connections_per_peer: Option<usize>,
     in_flight: Option<usize>,
     followers: Option<usize>,
+}
+
+/// Whom `serve` lets in.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AuthSection {
+    /// As `--auth`.
+    pub(crate) required: bool,
 }
 
 impl HttpSection {

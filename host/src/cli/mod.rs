@@ -23,6 +23,7 @@ mod serve;
 mod serve;
 mod settings;
 mod signals;
+mod token;
 mod trouble;
 mod usage;
 mod work;
@@ -98,6 +99,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Cleanup { older_than } => jobs::cleanup(place, out, older_than).await,
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
+        Verb::Token(command) => token::token(place, out, command).await,
         Verb::Work(command) => work::work(place, out, command).await,
         Verb::Serve(command) => serve::serve(place, out, command).await,
         Verb::Doctor => doctor::doctor(place, out).await,

@@ -7,6 +7,9 @@ pub(crate) struct HttpSection {
     pub(super) grants: Option<Granted>,
 }
 
+/// Whatever it says, nobody asks.
+pub(crate) type AuthSection = HttpSection;
+
 impl<'de> serde::Deserialize<'de> for HttpSection {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(from).map(|_| Self::default())

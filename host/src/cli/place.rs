@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::args::Common;
 use super::config::{Config, NAME};
-use super::http_section::HttpSection;
+use super::http_section::{AuthSection, HttpSection};
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -90,6 +90,11 @@ impl Place {
     /// What its settings say of the HTTP API.
     pub(crate) fn http(&self) -> &HttpSection {
         &self.config.http
+    }
+
+    /// What its settings say of who is let in.
+    pub(crate) fn auth(&self) -> &AuthSection {
+        &self.config.auth
     }
 
     /// A folder for uploads that are not whole yet. On the disk of the data, which has room for them or has none anyway.

@@ -8,6 +8,7 @@ use axum::routing::{get, post, put};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
 use super::door::{self, InFlight};
@@ -28,6 +29,7 @@ struct Inner {
     local: Arc<Local>,
     limits: Arc<HttpLimits>,
     hosts: Hosts,
+    guard: Guard,
     budget: Budget,
     in_flight: Arc<Semaphore>,
     followers: Arc<Semaphore>,
@@ -45,6 +47,7 @@ impl App {
         drain: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
+            guard: Guard::new(local.host().tokens(), config.auth),
             local,
             hosts: Hosts::of(listen, &config.hosts),
             budget: Budget::new(limits.bodies_bytes),
@@ -71,6 +74,10 @@ impl App {
 
     pub(super) fn hosts(&self) -> &Hosts {
         &self.0.hosts
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.0.guard
     }
 
     pub(super) fn budget(&self) -> &Budget {

@@ -62,7 +62,7 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     }
     let place = if WATCHED.contains(&request.uri().path()) { None } else { Some(place(app)?) };
     let (mut parts, body) = request.into_parts();
-    let caller = principal::establish(app, &parts)?;
+    let caller = principal::establish(app, &parts).await?;
     parts.extensions.insert(caller);
     // Held here too: what a handler does not ask for goes before it begins.
     let held = InFlight(Arc::new(Mutex::new(place)));

@@ -22,6 +22,7 @@
 mod accept;
 mod advice;
 mod app;
+mod auth;
 mod body;
 mod bulk;
 mod call;
@@ -51,7 +52,7 @@ mod submit;
 mod tls;
 mod upload;
 
-pub use config::{HttpConfig, HttpLimits};
+pub use config::{Auth, HttpConfig, HttpLimits};
 pub use listen::Listen;
 pub use openapi::openapi;
 pub use server::Server;

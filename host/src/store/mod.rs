@@ -33,7 +33,8 @@ pub use open::{Durability, open};
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Adds a job, in the state it comes in: new, or already started by its host.
     ///
-    /// When the job has an idempotency key that already names another, nothing is added and the answer is that job: of
+    /// Keys of one principal are its own ([`Options::scoped_key`](crate::Options::scoped_key)). When the job has an idempotency
+    /// key that already names another, nothing is added and the answer is that job: of
     /// any number of racing inserts with one key, exactly one adds. A key that holds until its job finishes, and whose
     /// job has, is taken over, as is a key whose job is expired or removed. An id that is there already is `Conflict`.
     async fn insert(&self, job: &Job) -> Result<Inserted>;
@@ -79,8 +80,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// for what changed before it could hear of changes.
     fn changes(&self) -> BoxStream<'static, Change>;
 
+    /// Keeps a note under a name, in place of the one before: something small that hosts on this store share beside jobs.
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()>;
+
+    /// Forgets a note, and says whether there was one.
+    async fn remove_note(&self, name: &str) -> Result<bool>;
+
+    /// Reads at most `limit` notes whose names begin so, in the order of their names. The note of one name alone comes first
+    /// among those that begin with it.
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>>;
+
     /// Whether the store takes writes: `Err` says why not.
     async fn ready(&self) -> Result<()>;
+}
+
+/// Something small that is kept under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub bytes: Vec<u8>,
 }
 
 /// What became of an insert.

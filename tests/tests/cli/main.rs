@@ -20,6 +20,7 @@ mod settings;
 mod sharing;
 mod signals;
 mod terminal;
+mod tokens;
 mod usage;
 
 use std::fs;

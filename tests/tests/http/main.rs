@@ -13,6 +13,8 @@ mod refusals;
 mod served;
 mod serving;
 mod submits;
+mod tenants;
+mod tokens;
 mod wire;
 
 use std::sync::LazyLock;
