@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::args::Common;
 use super::config::{Config, NAME};
-use super::http_section::{AuthSection, HttpSection};
+use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -82,6 +82,7 @@ impl Place {
             policy: self.config.http_policy(),
             slots: slots.or(self.config.slots.map(|slots| slots.0.into())),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::default() },
+            middleware: self.config.rate_limit.middleware(),
             ..self.local(Takes::Everything)
         };
         Ok(Local::open(&self.dir, config).await?)
@@ -95,6 +96,11 @@ impl Place {
     /// What its settings say of who is let in.
     pub(crate) fn auth(&self) -> &AuthSection {
         &self.config.auth
+    }
+
+    /// What its settings say of how often may be asked.
+    pub(crate) fn rate_limit(&self) -> &RateSection {
+        &self.config.rate_limit
     }
 
     /// A folder for uploads that are not whole yet. On the disk of the data, which has room for them or has none anyway.
@@ -121,6 +127,7 @@ impl Place {
             durability: self.config.durability(),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::small() },
             compiler: None,
+            middleware: Vec::new(),
         }
     }
 

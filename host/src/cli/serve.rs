@@ -73,6 +73,7 @@ async fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
     let mut config = HttpConfig {
         listen,
         auth,
+        rate: place.rate_limit().of_token(),
         insecure: command.insecure,
         hosts: section.hosts(),
         tls,

@@ -14,11 +14,14 @@ use super::config::{HttpConfig, HttpLimits};
 use super::door::{self, InFlight};
 use super::listen::Listen;
 use super::origin::Hosts;
+use super::principal::Caller;
 use super::problem::Result;
 use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
 use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
+use crate::middleware::rate_limit::Limiter;
+use crate::token::TokenId;
 
 /// What all handlers have. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -30,6 +33,7 @@ struct Inner {
     limits: Arc<HttpLimits>,
     hosts: Hosts,
     guard: Guard,
+    limiter: Option<Limiter<Option<TokenId>>>,
     budget: Budget,
     in_flight: Arc<Semaphore>,
     followers: Arc<Semaphore>,
@@ -47,6 +51,7 @@ impl App {
         drain: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
+            limiter: config.rate.map(Limiter::new),
             guard: Guard::new(local.host().tokens(), config.auth),
             local,
             hosts: Hosts::of(listen, &config.hosts),
@@ -78,6 +83,15 @@ impl App {
 
     pub(super) fn guard(&self) -> &Guard {
         &self.0.guard
+    }
+
+    /// Counts so many requests against the token of a caller.
+    pub(super) fn charge(&self, caller: &Caller, count: u64) -> Result<()> {
+        let whose = || caller.token.map_or_else(|| "those without a token".into(), |id| format!("token {id}"));
+        match &self.0.limiter {
+            Some(limiter) => Ok(limiter.check(&caller.token, count, whose)?),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn budget(&self) -> &Budget {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::listen::Listen;
 use super::tls::TlsFiles;
+use crate::middleware::rate_limit::Rate;
 use crate::registry::ScanLimits;
 
 /// How a server is to behave.
@@ -16,6 +17,8 @@ pub struct HttpConfig {
     pub insecure: bool,
     /// Whether requests need a token.
     pub auth: Auth,
+    /// How often each token may ask; `None`: as often as it can. Where nobody is asked for one, all share one rate.
+    pub rate: Option<Rate>,
     /// Further names it is called by, besides those of this machine: what a `Host` header may say.
     pub hosts: Vec<String>,
     /// The certificate to speak TLS with; `None`: plain HTTP.

@@ -60,9 +60,13 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
         return Err(Error::request(Misuse::LongUrl, format!("the URL has more than {most} bytes")).into());
     }
-    let place = if WATCHED.contains(&request.uri().path()) { None } else { Some(place(app)?) };
+    let watched = WATCHED.contains(&request.uri().path());
+    let place = if watched { None } else { Some(place(app)?) };
     let (mut parts, body) = request.into_parts();
     let caller = principal::establish(app, &parts).await?;
+    if !watched {
+        app.charge(&caller, 1)?;
+    }
     parts.extensions.insert(caller);
     // Held here too: what a handler does not ask for goes before it begins.
     let held = InFlight(Arc::new(Mutex::new(place)));

@@ -33,6 +33,9 @@
 //! # drop(config);
 //! ```
 
+#[cfg(feature = "http")]
+pub mod rate_limit;
+
 use std::fmt;
 use std::sync::Arc;
 

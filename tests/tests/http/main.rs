@@ -9,6 +9,7 @@ mod limits;
 mod modules;
 mod openapi;
 mod program;
+mod rates;
 mod refusals;
 mod served;
 mod serving;
