@@ -68,6 +68,7 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "a page below a cursor stays true while jobs come and change" => listing::paged_while_changing,
     "expired jobs are listed longest ago first" => listing::expired_in_order,
     "removing forgets all of a job, and unknown ones do no harm" => listing::remove_forgets,
+    "what waits and runs is counted" => listing::depth,
     "a store that works is ready" => listing::ready,
 ];
 

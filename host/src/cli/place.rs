@@ -3,10 +3,11 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
-use au_host::{Error, JobId, Local, LocalConfig, Takes};
+use au_host::{Error, JobId, Local, LocalConfig, Middleware, Takes};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
@@ -77,12 +78,12 @@ impl Place {
     }
 
     /// Opens it to serve those who ask over HTTP, and to run what is due.
-    pub(crate) async fn serve(&self, slots: Option<usize>) -> Result<Local> {
+    pub(crate) async fn serve(&self, slots: Option<usize>, outermost: Arc<dyn Middleware>) -> Result<Local> {
         let config = LocalConfig {
             policy: self.config.http_policy(),
             slots: slots.or(self.config.slots.map(|slots| slots.0.into())),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::default() },
-            middleware: self.config.rate_limit.middleware(),
+            middleware: std::iter::once(outermost).chain(self.config.rate_limit.middleware()).collect(),
             ..self.local(Takes::Everything)
         };
         Ok(Local::open(&self.dir, config).await?)

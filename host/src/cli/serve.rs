@@ -22,8 +22,10 @@ pub(crate) async fn serve(place: &Place, out: Out, command: Serve) -> Result {
     ignore_hangups()?;
     let mut stops = Stops::listen()?;
     // First of all: what is wrong with the address is said before the folder is opened.
-    let server = Server::bind(config(place, &command).await?).await?;
-    let local = Arc::new(place.serve(command.slots.map(usize::from)).await?);
+    let config = config(place, &command).await?;
+    let metrics = Arc::new(config.metrics.clone());
+    let server = Server::bind(config).await?;
+    let local = Arc::new(place.serve(command.slots.map(usize::from), metrics).await?);
     let url = server.url();
     if out.json {
         out.facts(&json!({ "url": url, "data": place.path() }))?;

@@ -16,10 +16,11 @@ use super::listen::Listen;
 use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
-use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submit, upload};
 use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
+use crate::middleware::metrics::Metrics;
 use crate::middleware::rate_limit::Limiter;
 use crate::token::TokenId;
 
@@ -33,6 +34,7 @@ struct Inner {
     limits: Arc<HttpLimits>,
     hosts: Hosts,
     guard: Guard,
+    metrics: Metrics,
     limiter: Option<Limiter<Option<TokenId>>>,
     budget: Budget,
     in_flight: Arc<Semaphore>,
@@ -52,6 +54,7 @@ impl App {
     ) -> Self {
         Self(Arc::new(Inner {
             limiter: config.rate.map(Limiter::new),
+            metrics: config.metrics.clone(),
             guard: Guard::new(local.host().tokens(), config.auth),
             local,
             hosts: Hosts::of(listen, &config.hosts),
@@ -92,6 +95,10 @@ impl App {
             Some(limiter) => Ok(limiter.check(&caller.token, count, whose)?),
             None => Ok(()),
         }
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -145,6 +152,7 @@ pub(super) fn routes(app: App) -> Router {
         .route("/v1/aliases/{name}", put(modules::alias).delete(modules::unalias))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(super::openapi::document))
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::bad_method)

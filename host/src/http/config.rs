@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::listen::Listen;
 use super::tls::TlsFiles;
+use crate::middleware::metrics::Metrics;
 use crate::middleware::rate_limit::Rate;
 use crate::registry::ScanLimits;
 
@@ -19,6 +20,8 @@ pub struct HttpConfig {
     pub auth: Auth,
     /// How often each token may ask; `None`: as often as it can. Where nobody is asked for one, all share one rate.
     pub rate: Option<Rate>,
+    /// What it counts in. Attempts are counted when it is a middleware of the host, too.
+    pub metrics: Metrics,
     /// Further names it is called by, besides those of this machine: what a `Host` header may say.
     pub hosts: Vec<String>,
     /// The certificate to speak TLS with; `None`: plain HTTP.

@@ -3,9 +3,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
@@ -14,10 +14,11 @@ use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
-use super::principal;
 use super::problem::{Problem, Result};
 use super::request_id;
+use super::{metrics, principal};
 use crate::error::{Error, Misuse};
+use crate::middleware::metrics::Answer;
 
 /// What is asked by those who watch over this host, and must be answered above all when it is busy.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -34,9 +35,15 @@ impl InFlight {
 }
 
 pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (began, _ongoing) = (Instant::now(), app.metrics().request());
+    let method = metrics::label(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let id = request_id::of(request.headers());
     let name = request_id::value(&id);
     let mut response = request_id::scope(id, answered(&app, request, next)).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    app.metrics().answered(Answer { method, route, status, took: began.elapsed() });
     let headers = response.headers_mut();
     if let Some(name) = name {
         headers.insert(request_id::HEADER, name);

@@ -36,6 +36,7 @@ mod jobs;
 mod json;
 mod listen;
 mod logs;
+mod metrics;
 mod modules;
 mod openapi;
 mod options;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submit, upload};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload
         modules::unalias,
         health::alive,
         health::ready,
+        metrics::metrics,
         document,
     ),
     components(schemas(Problem)),

@@ -74,7 +74,8 @@ impl Server {
     pub async fn serve(self, local: Arc<Local>, drain: CancellationToken, grace: Duration) -> Result<()> {
         let limits = Arc::new(self.config.limits.clone());
         let app = App::new(local, &self.config, &self.listen, Arc::clone(&limits), drain.clone());
-        let serving = Serving { routes: routes(app), limits, tls: self.tls, drain };
+        let metrics = self.config.metrics.clone();
+        let serving = Serving { metrics, routes: routes(app), limits, tls: self.tls, drain };
         accept(self.listener, serving, grace).await;
         Ok(())
     }

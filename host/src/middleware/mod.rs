@@ -34,6 +34,8 @@
 //! ```
 
 #[cfg(feature = "http")]
+pub mod metrics;
+#[cfg(feature = "http")]
 pub mod rate_limit;
 
 use std::fmt;

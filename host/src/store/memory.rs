@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Change, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
+use super::{Change, Depth, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -112,6 +112,13 @@ impl Store for MemoryStore {
         let jobs = self.jobs();
         let from = jobs.notes.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));
         Ok(from.take(limit).map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect())
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        let jobs = self.jobs();
+        let due = || jobs.pending.iter().map(|(_, at, _)| *at).filter(|at| *at <= now);
+        let (pending, running) = (jobs.pending.len() as u64, jobs.running.len() as u64);
+        Ok(Depth { pending, due: due().count() as u64, oldest_due: due().min(), running })
     }
 
     async fn ready(&self) -> Result<()> {

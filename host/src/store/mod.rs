@@ -90,8 +90,24 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// among those that begin with it.
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>>;
 
+    /// How many jobs wait and run at `now`, at a cost that does not depend on how many have finished.
+    async fn depth(&self, now: Timestamp) -> Result<Depth>;
+
     /// Whether the store takes writes: `Err` says why not.
     async fn ready(&self) -> Result<()>;
+}
+
+/// How many jobs have not finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that wait for a worker, or for their time.
+    pub pending: u64,
+    /// Those of them whose time has come.
+    pub due: u64,
+    /// Since when the one is due that has been longest.
+    pub oldest_due: Option<Timestamp>,
+    /// Those that a worker has, dead or alive.
+    pub running: u64,
 }
 
 /// Something small that is kept under a name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use au_host::store::{Change, Heartbeat, Inserted, Note, Query, Take, Taken};
+use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
@@ -102,6 +102,10 @@ impl Store for Picked {
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
         (self.pick)().notes(prefix, limit).await
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        (self.pick)().depth(now).await
     }
 
     async fn ready(&self) -> Result<()> {

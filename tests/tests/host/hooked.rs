@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use au_host::store::{Change, Heartbeat, Inserted, Note, Query, Take, Taken};
+use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
@@ -115,6 +115,10 @@ impl<H: Hooks> Store for Hooked<H> {
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
         self.store.notes(prefix, limit).await
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        self.store.depth(now).await
     }
 
     async fn ready(&self) -> Result<()> {

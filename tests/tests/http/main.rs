@@ -6,6 +6,7 @@ mod calls;
 mod events;
 mod jobs;
 mod limits;
+mod metrics;
 mod modules;
 mod openapi;
 mod program;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rusqlite::Connection;
 
-use super::{Change, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
+use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 mod advance;
 mod checkpoint;
 mod codec;
+mod depth;
 mod fault;
 mod insert;
 mod log;
@@ -286,6 +287,11 @@ impl Store for FileStore {
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
         self.readers.read(|connection| notes::read(connection, prefix, limit))
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        let readers = Arc::clone(&self.readers);
+        self.readers.blocking(move || readers.read(|connection| depth::depth(connection, now))).await
     }
 
     async fn ready(&self) -> Result<()> {
