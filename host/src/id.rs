@@ -46,7 +46,7 @@ impl JobId {
     /// An id of something that is not kept: it sorts by `now`, and by chance within that. Costs less, and makes nobody wait.
     #[must_use]
     pub(crate) fn unkept(now: Timestamp) -> Self {
-        Self(Uuid::new_v7(time_of(now, &NoContext)))
+        Self(Uuid::new_v7(time_of(now, NoContext)))
     }
 
     /// The sixteen bytes of the id, in sorting order.
