@@ -115,18 +115,6 @@ pub enum Error {
         /// A good time to wait first.
         retry_after: Duration,
     },
-    /// A tenant has used up what it may use.
-    #[error("tenant {tenant} has used up its quota: {name} = {limit}")]
-    Quota {
-        /// Whose it is.
-        tenant: String,
-        /// Which one, as it is named in `[quotas]`.
-        name: &'static str,
-        /// How much it is.
-        limit: u64,
-        /// When there may be some of it again.
-        retry_after: Duration,
-    },
     /// The host is going down and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -216,7 +204,6 @@ impl Error {
             Self::Unfinished { .. } => Class::new("unfinished", 409, 5),
             Self::Request { misuse, .. } => misuse.class(),
             Self::RateLimited { .. } => Class::new("rate_limited", 429, 5),
-            Self::Quota { .. } => Class::new("quota", 429, 4),
             Self::ShuttingDown => Class::new("shutting_down", 503, 5),
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),

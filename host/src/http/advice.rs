@@ -18,7 +18,6 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::RateLimited { .. } | Error::Busy { .. } | Error::ShuttingDown => {
             "wait for as long as Retry-After says, and repeat it"
         }
-        Error::Quota { .. } => "wait until some of it is free again, or ask the host's operator for more",
         Error::Conflict(_) => "repeat it",
         Error::KeyTaken { .. } => "give each call an Idempotency-Key of its own",
         Error::Unfinished { .. } => "GET /v1/jobs/{id}?wait=30s waits for it",

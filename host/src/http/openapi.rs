@@ -94,8 +94,6 @@ pub(super) struct Problem {
     failure: Option<Failure>,
     /// The rule that a module broke.
     rule: Option<String>,
-    /// The quota that is used up: its name and limit.
-    quota: Option<serde_json::Value>,
     /// A name that exists, and looks like the one that was given.
     nearest: Option<String>,
 }

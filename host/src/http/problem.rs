@@ -76,9 +76,6 @@ pub(super) fn document(error: &Error) -> Value {
         Error::NotFound { nearest: Some(nearest), .. } => {
             member("nearest", nearest.clone().into());
         }
-        Error::Quota { name, limit, .. } => {
-            member("quota", json!({ "name": name, "limit": limit }));
-        }
         Error::KeyTaken { job: id, .. }
         | Error::Unfinished { id, .. }
         | Error::Cancelled { id, .. }
@@ -103,9 +100,7 @@ fn detail(error: &Error) -> String {
 
 fn wait(error: &Error) -> Option<Duration> {
     match error {
-        Error::Busy { retry_after } | Error::RateLimited { retry_after, .. } | Error::Quota { retry_after, .. } => {
-            Some(*retry_after)
-        }
+        Error::Busy { retry_after } | Error::RateLimited { retry_after, .. } => Some(*retry_after),
         other => matches!(other.class().status, 429 | 503).then_some(SECOND),
     }
 }
