@@ -9,6 +9,7 @@ use crate::duties;
 use crate::error::Result;
 use crate::host::{Host, Inner};
 use crate::id::WorkerId;
+use crate::middleware::{Chain, Middleware};
 use crate::modules::Modules;
 use crate::sandbox::SandboxPolicy;
 use crate::store::{LEASE, Store};
@@ -41,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) sweep: Duration,
     pub(crate) input_limit: u64,
     pub(crate) clock: Clock,
+    pub(crate) middleware: Chain,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -64,6 +66,7 @@ impl Builder {
             sweep: SWEEP,
             input_limit: INPUT_LIMIT,
             clock: Clock::system(),
+            middleware: Chain::default(),
         };
         Self { store, modules, backend, settings }
     }
@@ -108,6 +111,12 @@ impl Builder {
     /// The largest input it takes, in bytes. 64 MiB unless said otherwise.
     pub fn input_limit(mut self, bytes: u64) -> Self {
         self.settings.input_limit = bytes;
+        self
+    }
+
+    /// Adds a middleware, after those that were added before.
+    pub fn middleware(mut self, middleware: Arc<dyn Middleware>) -> Self {
+        self.settings.middleware.0.push(middleware);
         self
     }
 

@@ -107,6 +107,14 @@ pub enum Error {
         /// What exactly.
         why: String,
     },
+    /// More was asked than may be asked within a time.
+    #[error("{what}; try again in {}", humantime::format_duration(*.retry_after))]
+    RateLimited {
+        /// What was too much of what.
+        what: String,
+        /// A good time to wait first.
+        retry_after: Duration,
+    },
     /// The host is going down and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -226,6 +234,7 @@ impl Error {
             Self::KeyTaken { .. } => Class::new("key_taken", 409, 4),
             Self::Unfinished { .. } => Class::new("unfinished", 409, 5),
             Self::Request { misuse, .. } => misuse.class(),
+            Self::RateLimited { .. } => Class::new("rate_limited", 429, 5),
             Self::ShuttingDown => Class::new("shutting_down", 503, 5),
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),
@@ -264,6 +273,10 @@ pub enum Misuse {
     BadJson,
     /// The body has another digest than was said.
     BadDigest,
+    /// Nobody knows who sent it: it has no token, or none that is known here and has not expired.
+    Unauthenticated,
+    /// Its token has not the scope for this.
+    Forbidden,
     /// A page of another site sent it.
     BadOrigin,
     /// There is nothing at this path.
@@ -287,7 +300,7 @@ pub enum Misuse {
 }
 
 impl Misuse {
-    /// All there are.
+    /// Those that a client gives as they are. The others tell what they are by their status: it gives them as [`Error::Remote`].
     #[cfg(feature = "client")]
     pub(crate) const ALL: [Self; 15] = [
         Self::BadId,
@@ -316,6 +329,8 @@ impl Misuse {
             Self::BadHeader => Class::new("bad_header", 400, 2),
             Self::BadJson => Class::new("bad_json", 400, 2),
             Self::BadDigest => Class::new("bad_digest", 400, 2),
+            Self::Unauthenticated => Class::new("unauthenticated", 401, 4),
+            Self::Forbidden => Class::new("forbidden", 403, 4),
             Self::BadOrigin => Class::new("bad_origin", 403, 4),
             Self::NoRoute => Class::new("no_route", 404, 3),
             Self::BadMethod => Class::new("bad_method", 405, 2),

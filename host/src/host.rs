@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Spec, Summary};
+use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::payload::Payload;
 use crate::queue::Queue;
@@ -26,6 +28,7 @@ use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
+use crate::tokens::Tokens;
 
 /// Submits of a map that are under way at once.
 const MAP_AT_ONCE: usize = 256;
@@ -130,11 +133,12 @@ impl Host {
     /// As for [`call`](Host::call), but a failure of the function is in the report.
     pub async fn call_in(&self, request: Request, context: &Context) -> Result<Report> {
         self.open()?;
+        self.inner.settings.middleware.admit(&request, Way::Call).await?;
         let (module, sandbox) = self.inner.admit(&request).await?;
         let Request { function, input, .. } = request;
         let job = JobId::unkept(self.inner.now());
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        self.inner.backend.execute(attempt, context).await
+        self.inner.execute(attempt, context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -144,6 +148,7 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
+        self.inner.asked(&request, 1, request.input.len()).await?;
         let spec = self.inner.spec(request).await?;
         Ok(self.keep(spec).await?.handle)
     }
@@ -154,6 +159,7 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
     pub async fn submit_once(&self, request: Request) -> Result<Kept> {
+        self.inner.asked(&request, 1, request.input.len()).await?;
         let spec = self.inner.spec(request.clone()).await?;
         let module = spec.module;
         let kept = self.keep(spec).await?;
@@ -183,6 +189,8 @@ impl Host {
         if request.key.is_some() {
             return Err(Error::invalid("idempotency key", "it names one job, and a map is many"));
         }
+        let inputs: Vec<_> = inputs.into_iter().collect();
+        self.inner.asked(&request, inputs.len() as u64, inputs.iter().map(Payload::len).sum()).await?;
         let mut specs = Vec::new();
         for input in inputs {
             specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
@@ -303,6 +311,12 @@ impl Host {
         self.inner.worker
     }
 
+    /// Who may ask it over a network. Every host on its store knows the same tokens.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(Arc::clone(&self.inner.store), self.inner.settings.clock.clone())
+    }
+
     /// Where it keeps jobs.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -378,6 +392,16 @@ impl Inner {
 
     pub(crate) fn own(&self) -> MutexGuard<'_, Queue> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the middleware lets this be kept, as so many jobs.
+    async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<()> {
+        self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await
+    }
+
+    /// One attempt, within the middleware.
+    pub(crate) fn execute<'a>(&'a self, attempt: Attempt, context: &'a Context) -> BoxFuture<'a, Result<Report>> {
+        self.settings.middleware.run(&*self.backend, attempt, context)
     }
 
     /// From a request to the spec of a job, or the reason why not.

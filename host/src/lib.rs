@@ -68,6 +68,7 @@ mod job;
 mod known;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod local;
+pub mod middleware;
 mod modules;
 mod output;
 mod payload;
@@ -85,6 +86,8 @@ mod scheduler;
 mod steady;
 pub mod store;
 mod time;
+mod token;
+mod tokens;
 pub mod units;
 
 pub use attempt::{Attempt, Events, Level, LogEntry, Outcome, Progress, Report, Usage};
@@ -105,6 +108,7 @@ pub use job::{
 };
 #[cfg(all(feature = "wasm", feature = "file"))]
 pub use local::{Local, LocalConfig, Removed};
+pub use middleware::Middleware;
 pub use modules::Modules;
 pub use output::Output;
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};
@@ -113,3 +117,5 @@ pub use retry::Retry;
 pub use sandbox::{DirGrant, GrantCeiling, Grants, Limits, Sandbox, SandboxPolicy, SandboxRequest};
 pub use store::Store;
 pub use time::Timestamp;
+pub use token::{NewToken, Scope, Secret, Token, TokenId};
+pub use tokens::Tokens;

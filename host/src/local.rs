@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::job::Status;
 use crate::known::KnownModules;
+use crate::middleware::Middleware;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
@@ -43,6 +44,8 @@ pub struct LocalConfig {
     pub durability: Durability,
     /// How the sandboxes are set up.
     pub wasm: WasmConfig,
+    /// What may refuse requests and wraps attempts, in order: the first is outermost.
+    pub middleware: Vec<Arc<dyn Middleware>>,
 }
 
 /// What [`Local::remove`] removed.
@@ -139,6 +142,9 @@ impl Local {
             .policy(config.policy)
             .takes(config.takes)
             .default_ttl(config.default_ttl);
+        for middleware in config.middleware {
+            builder = builder.middleware(middleware);
+        }
         if let Some(slots) = config.slots {
             builder = builder.slots(slots);
         }

@@ -51,7 +51,7 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
-    let executing = AssertUnwindSafe(inner.backend.execute(attempt(job), &context)).catch_unwind();
+    let executing = AssertUnwindSafe(inner.execute(attempt(job), &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,

@@ -12,6 +12,7 @@ mod keys;
 mod listing;
 mod logs;
 mod naughty;
+mod notes;
 mod round_trip;
 mod shared;
 mod swaps;
@@ -43,6 +44,9 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "a key is free when its job is removed" => keys::free_when_removed,
     "a key is free when its job is expired" => keys::free_when_expired,
     "removing an old holder leaves the key with the new one" => keys::old_holder_leaves_key,
+    "the keys of one principal are its own" => keys::of_each_principal,
+    "a note reads back as it was put last, and is gone when removed" => notes::put_and_removed,
+    "notes are read by the beginning of their names, in order" => notes::by_prefix,
     "due jobs start by priority, then due time, then age" => take::order,
     "a job is not started before its time" => take::not_before_its_time,
     "no more are started than asked for" => take::at_most_limit,
@@ -64,6 +68,7 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "a page below a cursor stays true while jobs come and change" => listing::paged_while_changing,
     "expired jobs are listed longest ago first" => listing::expired_in_order,
     "removing forgets all of a job, and unknown ones do no harm" => listing::remove_forgets,
+    "what waits and runs is counted" => listing::depth,
     "a store that works is ready" => listing::ready,
 ];
 
@@ -72,6 +77,7 @@ pub const SHARED: &[Property<Open>] = properties![
     "what one handle has acknowledged, another reads" => shared::reads_others_writes,
     "no job is given to two of many handles" => shared::no_job_twice,
     "of racing finishes through many handles one wins" => shared::one_finish_wins,
+    "a note that one handle put, another reads" => notes::shared,
     "one key names one job through many handles" => shared::one_key,
     "another handle hears of a change" => shared::hint,
     "whoever begins to listen is told to look, for what changed meanwhile" => shared::first_hint,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{JobId, ModuleName, Status};
+use au_host::{JobId, ModuleName, Scope, Status};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -98,6 +98,9 @@ pub(crate) enum Verb {
     /// Add, list, name and remove modules
     #[command(subcommand)]
     Module(Module),
+    /// Make, list and remove the tokens that `serve` asks for
+    #[command(subcommand)]
+    Token(Token),
     /// Run what is due, until stopped
     Work(Work),
     /// Serve the HTTP API, and run what is due, until stopped
@@ -303,6 +306,9 @@ pub(crate) struct Serve {
     /// Listen where other machines can reach it, though nobody is asked who they are
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Ask everybody for a token from the beginning; else as soon as there is one (`au-host token create`)
+    #[arg(long)]
+    pub(crate) auth: bool,
     /// Speak TLS, with this certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -337,6 +343,32 @@ pub(crate) enum Module {
     Rm {
         #[arg(required = true)]
         module: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, once: it is kept nowhere
+    Create {
+        /// What you call it: whose machine or program it is for
+        name: String,
+        /// Whose jobs it is for: a tenant sees no other's [default: default; with admin or metrics, all]
+        #[arg(long)]
+        tenant: Option<String>,
+        /// What its holder may do: read, submit, admin (which is all, and changing modules), metrics
+        #[arg(long, value_delimiter = ',', default_value = "read,submit")]
+        scope: Vec<Scope>,
+        /// How long it is good for: 30d [default: until it is removed]
+        #[arg(long, value_name = "TIME", value_parser = units::time)]
+        expires: Option<Duration>,
+    },
+    /// List tokens, those made first first
+    List,
+    /// Remove tokens, so that they open nothing any more
+    Rm {
+        /// Ids or names, as `list` shows them
+        #[arg(required = true, value_name = "TOKEN")]
+        tokens: Vec<String>,
     },
 }
 

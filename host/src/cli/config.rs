@@ -12,7 +12,7 @@ use au_host::store::Durability;
 use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-use super::http_section::HttpSection;
+use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::trouble::{Result, Trouble};
 use au_host::units::{self, Size};
 
@@ -41,6 +41,10 @@ pub(crate) struct Config {
     pub(crate) host: Option<String>,
     /// Of `serve`.
     pub(crate) http: HttpSection,
+    /// Whom `serve` lets in.
+    pub(crate) auth: AuthSection,
+    /// How often `serve` lets them ask.
+    pub(crate) rate_limit: RateSection,
 }
 
 /// Between 1 and 4096.
@@ -108,6 +112,7 @@ impl Config {
             format!("line {line}: {}", error.message())
         })?;
         config.sound()?;
+        config.rate_limit.sound()?;
         Ok(config)
     }
 
@@ -290,6 +295,9 @@ mod tests {
             ("[limits]\ntimeout = '2h'\n[ceiling]\ntimeout = '1h'", "timeout"),
             ("[ceiling]\nstack = '0'", "stack"),
             ("durability = 'maybe'", "maybe"),
+            ("[auth]\nrequire = true", "require"),
+            ("[rate_limit]\ntoken_burst = 9", "token_per_second"),
+            ("[rate_limit]\ntoken_per_second = 0", "zero"),
         ];
         for (text, word) in wrong {
             let why = Config::read(text).unwrap_err();

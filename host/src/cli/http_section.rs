@@ -1,8 +1,12 @@
-//! `[http]` of `au-host.toml`: where `serve` listens, and how much it takes.
+//! `[http]`, `[auth]` and `[rate_limit]` of `au-host.toml`: where `serve` listens, how much it takes, and whom it lets in.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use au_host::Middleware;
 use au_host::http::HttpLimits;
+use au_host::middleware::rate_limit::{Rate, RateLimit};
 use au_host::units::Size;
 
 use super::config::{Granted, Span, Text};
@@ -37,6 +41,54 @@ pub(crate) struct HttpSection {
     connections_per_peer: Option<usize>,
     in_flight: Option<usize>,
     followers: Option<usize>,
+}
+
+/// Whom `serve` lets in.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AuthSection {
+    /// As `--auth`.
+    pub(crate) required: bool,
+}
+
+/// How often they may ask. A burst that is not said is of one second.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RateSection {
+    /// Requests a second of each token; a bulk counts as many as its jobs.
+    token_per_second: Option<NonZeroU32>,
+    token_burst: Option<NonZeroU32>,
+    /// Calls and jobs a second of each tenant and function.
+    function_per_second: Option<NonZeroU32>,
+    function_burst: Option<NonZeroU32>,
+}
+
+impl RateSection {
+    pub(crate) fn of_token(&self) -> Option<Rate> {
+        rate(self.token_per_second, self.token_burst)
+    }
+
+    pub(crate) fn middleware(&self) -> Vec<Arc<dyn Middleware>> {
+        let of_function = rate(self.function_per_second, self.function_burst);
+        of_function.into_iter().map(|rate| Arc::new(RateLimit::new(rate)) as _).collect()
+    }
+
+    /// A burst of something that has no rate would be a limit that nobody meets.
+    pub(crate) fn sound(&self) -> Result<(), String> {
+        for (name, rate, burst) in [
+            ("token", self.token_per_second, self.token_burst),
+            ("function", self.function_per_second, self.function_burst),
+        ] {
+            if rate.is_none() && burst.is_some() {
+                return Err(format!("{name}_burst needs {name}_per_second"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rate(per_second: Option<NonZeroU32>, burst: Option<NonZeroU32>) -> Option<Rate> {
+    per_second.map(|per_second| Rate { per_second, burst: burst.unwrap_or(per_second) })
 }
 
 impl HttpSection {

@@ -25,6 +25,7 @@ mod serve;
 mod serve;
 mod settings;
 mod signals;
+mod token;
 mod top;
 mod trouble;
 mod usage;
@@ -103,6 +104,10 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Cleanup { older_than } => jobs::cleanup(place, out, older_than).await,
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
+        Verb::Token(command) => {
+            place.must_be_here("token")?;
+            token::token(place, out, command).await
+        }
         Verb::Work(command) => {
             place.must_be_here("work")?;
             work::work(place, out, command).await

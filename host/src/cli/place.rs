@@ -3,16 +3,17 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
-use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Takes};
+use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Takes, Tokens};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
 use super::config::{Config, NAME};
 use super::hosted::Hosted;
-use super::http_section::HttpSection;
+use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -106,11 +107,12 @@ impl Place {
     }
 
     /// Opens it to serve those who ask over HTTP, and to run what is due.
-    pub(crate) async fn serve(&self, slots: Option<usize>) -> Result<Local> {
+    pub(crate) async fn serve(&self, slots: Option<usize>, outermost: Arc<dyn Middleware>) -> Result<Local> {
         let config = LocalConfig {
             policy: self.config.http_policy(),
             slots: slots.or(self.config.slots.map(|slots| slots.0.into())),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::default() },
+            middleware: std::iter::once(outermost).chain(self.config.rate_limit.middleware()).collect(),
             ..self.local(Takes::Everything)
         };
         Ok(Local::open(&self.dir, config).await?)
@@ -119,6 +121,16 @@ impl Place {
     /// What its settings say of the HTTP API.
     pub(crate) fn http(&self) -> &HttpSection {
         &self.config.http
+    }
+
+    /// What its settings say of who is let in.
+    pub(crate) fn auth(&self) -> &AuthSection {
+        &self.config.auth
+    }
+
+    /// What its settings say of how often may be asked.
+    pub(crate) fn rate_limit(&self) -> &RateSection {
+        &self.config.rate_limit
     }
 
     /// A folder for uploads that are not whole yet. On the disk of the data, which has room for them or has none anyway.
@@ -132,6 +144,11 @@ impl Place {
             Some(client) => Ok(Hosted::There(client)),
             None => self.open(Takes::Nothing, None).await.map(Hosted::Here),
         }
+    }
+
+    /// Who may ask it over a network.
+    pub(crate) async fn tokens(&self) -> Result<Tokens> {
+        Ok(self.open(Takes::Nothing, None).await?.host().tokens())
     }
 
     /// Opens its modules, and keeps jobs nowhere.
@@ -148,6 +165,7 @@ impl Place {
             durability: self.config.durability(),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::small() },
             compiler: None,
+            middleware: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use au_host::http::{HttpConfig, Listen, Server, TlsFiles};
+use au_host::http::{Auth, HttpConfig, Listen, Server, TlsFiles};
 use au_host::{Error, Local};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,10 @@ pub(crate) async fn serve(place: &Place, out: Out, command: Serve) -> Result {
     ignore_hangups()?;
     let mut stops = Stops::listen()?;
     // First of all: what is wrong with the address is said before the folder is opened.
-    let server = Server::bind(config(place, &command)?).await?;
-    let local = Arc::new(place.serve(command.slots.map(usize::from)).await?);
+    let config = config(place, &command).await?;
+    let metrics = Arc::new(config.metrics.clone());
+    let server = Server::bind(config).await?;
+    let local = Arc::new(place.serve(command.slots.map(usize::from), metrics).await?);
     let url = server.url();
     if out.json {
         out.facts(&json!({ "url": url, "data": place.path() }))?;
@@ -57,7 +59,7 @@ async fn at_once(local: &Local, stops: &mut Stops) -> Result {
     }
 }
 
-fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
+async fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
     let section = place.http();
     let listen = match (&command.listen, section.listen()) {
         (Some(text), _) => text.parse()?,
@@ -69,8 +71,11 @@ fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
         (None, None) => None,
         _ => return Err(Error::invalid("--tls-cert", "a certificate and its key go together").into()),
     };
+    let auth = auth(place, command, &listen).await?;
     let mut config = HttpConfig {
         listen,
+        auth,
+        rate: place.rate_limit().of_token(),
         insecure: command.insecure,
         hosts: section.hosts(),
         tls,
@@ -79,4 +84,12 @@ fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
     };
     section.bound(&mut config.limits);
     Ok(config)
+}
+
+/// Where others can reach it, a host with tokens asks for them from the first request on.
+async fn auth(place: &Place, command: &Serve, listen: &Listen) -> Result<Auth> {
+    let required = command.auth
+        || place.auth().required
+        || (!listen.is_local() && place.path().exists() && place.tokens().await?.any().await?);
+    Ok(if required { Auth::Required } else { Auth::WithTokens })
 }

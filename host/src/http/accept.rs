@@ -18,6 +18,7 @@ use super::listen::Listener;
 use super::peers::{Peers, Seat};
 use super::problem;
 use crate::error::Error;
+use crate::middleware::metrics::Metrics;
 
 /// Rest after an accept that failed for want of files or memory.
 const REST: Duration = Duration::from_millis(50);
@@ -29,6 +30,7 @@ pub(super) struct Serving {
     pub(super) limits: Arc<HttpLimits>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: CancellationToken,
+    pub(super) metrics: Metrics,
 }
 
 enum Accepted {
@@ -108,6 +110,7 @@ async fn tcp(stream: TcpStream, serving: Serving, seat: Seat) {
 }
 
 async fn plain<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T, serving: Serving, _seat: Seat) {
+    let _open = serving.metrics.connection();
     connection::serve(stream, serving.routes, &serving.limits, serving.drain).await;
 }
 

@@ -15,7 +15,9 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::Invalid { .. } => "GET /openapi.json says what can be given",
         Error::Refused { .. } => "ask for less, or for something else",
         Error::Module { code, .. } => refused(code),
-        Error::Busy { .. } | Error::ShuttingDown => "wait for as long as Retry-After says, and repeat it",
+        Error::RateLimited { .. } | Error::Busy { .. } | Error::ShuttingDown => {
+            "wait for as long as Retry-After says, and repeat it"
+        }
         Error::Conflict(_) => "repeat it",
         Error::KeyTaken { .. } => "give each call an Idempotency-Key of its own",
         Error::Unfinished { .. } => "GET /v1/jobs/{id}?wait=30s waits for it",
@@ -66,6 +68,10 @@ fn misused(misuse: Misuse) -> &'static str {
         Misuse::BadId => "use an id or a name as this host gave it",
         Misuse::BadJson => "mend the JSON, or say with Content-Type what it is",
         Misuse::BadDigest => "send it again; it was changed on its way, or the digest is another file's",
+        Misuse::Unauthenticated => {
+            "send the header `Authorization: Bearer` with a token; the host's operator makes one by `au-host token create`"
+        }
+        Misuse::Forbidden => "use a token with that scope; the host's operator makes one by `au-host token create`",
         Misuse::BadOrigin | Misuse::BadHost => "call this host by its own address, from no other site's page",
         Misuse::TooSlow => "send it again, over a faster connection",
         Misuse::TooLarge | Misuse::LongUrl => "send less at a time, or have the host's operator raise the limit",

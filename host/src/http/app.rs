@@ -8,16 +8,21 @@ use axum::routing::{get, post, put};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
 use super::door::{self, InFlight};
 use super::listen::Listen;
 use super::origin::Hosts;
+use super::principal::Caller;
 use super::problem::Result;
-use super::{bulk, call, dashboard, events, health, job, jobs, logs, modules, submit, upload};
+use super::{bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, submit, upload};
 use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
+use crate::middleware::metrics::Metrics;
+use crate::middleware::rate_limit::Limiter;
+use crate::token::TokenId;
 
 /// What all handlers have. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -28,6 +33,9 @@ struct Inner {
     local: Arc<Local>,
     limits: Arc<HttpLimits>,
     hosts: Hosts,
+    guard: Guard,
+    metrics: Metrics,
+    limiter: Option<Limiter<Option<TokenId>>>,
     budget: Budget,
     in_flight: Arc<Semaphore>,
     followers: Arc<Semaphore>,
@@ -45,6 +53,9 @@ impl App {
         drain: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
+            limiter: config.rate.map(Limiter::new),
+            metrics: config.metrics.clone(),
+            guard: Guard::new(local.host().tokens(), config.auth),
             local,
             hosts: Hosts::of(listen, &config.hosts),
             budget: Budget::new(limits.bodies_bytes),
@@ -71,6 +82,23 @@ impl App {
 
     pub(super) fn hosts(&self) -> &Hosts {
         &self.0.hosts
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    /// Counts so many requests against the token of a caller.
+    pub(super) fn charge(&self, caller: &Caller, count: u64) -> Result<()> {
+        let whose = || caller.token.map_or_else(|| "those without a token".into(), |id| format!("token {id}"));
+        match &self.0.limiter {
+            Some(limiter) => Ok(limiter.check(&caller.token, count, whose)?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -124,6 +152,7 @@ pub(super) fn routes(app: App) -> Router {
         .route("/v1/aliases/{name}", put(modules::alias).delete(modules::unalias))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(super::openapi::document))
         .route("/", get(dashboard::page))
         .route("/assets/{file}", get(dashboard::asset))

@@ -48,6 +48,8 @@ pub(super) async fn bulk(
     }
     let (bytes, _share) = body::read(body, &headers, app.budget(), app.limits()).await?;
     let inputs = inputs(&bytes, app.limits().bulk)?;
+    // The request itself was counted as one.
+    app.charge(&caller, (inputs.len() as u64).saturating_sub(1))?;
     let mut request = Request::new(module, function, Payload::new(JSON, Bytes::new())?);
     options::job(&mut query, &mut request)?;
     query.end()?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::listen::Listen;
 use super::tls::TlsFiles;
+use crate::middleware::metrics::Metrics;
+use crate::middleware::rate_limit::Rate;
 use crate::registry::ScanLimits;
 
 /// How a server is to behave.
@@ -12,8 +14,14 @@ use crate::registry::ScanLimits;
 pub struct HttpConfig {
     /// Where it listens.
     pub listen: Listen,
-    /// Whether it may be reached from other machines though nobody is asked who they are.
+    /// Whether it may be reached from other machines though it may be that nobody is asked who they are.
     pub insecure: bool,
+    /// Whether requests need a token.
+    pub auth: Auth,
+    /// How often each token may ask; `None`: as often as it can. Where nobody is asked for one, all share one rate.
+    pub rate: Option<Rate>,
+    /// What it counts in. Attempts are counted when it is a middleware of the host, too.
+    pub metrics: Metrics,
     /// Further names it is called by, besides those of this machine: what a `Host` header may say.
     pub hosts: Vec<String>,
     /// The certificate to speak TLS with; `None`: plain HTTP.
@@ -22,6 +30,16 @@ pub struct HttpConfig {
     pub spool: Option<PathBuf>,
     /// How much it takes.
     pub limits: HttpLimits,
+}
+
+/// Whether requests need a token of the host ([`Tokens`](crate::Tokens)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// They do as soon as the host has any, which is noticed within a second.
+    #[default]
+    WithTokens,
+    /// They do, from the beginning.
+    Required,
 }
 
 /// How much a server takes. What is beyond is refused with a problem that names the limit.

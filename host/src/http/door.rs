@@ -3,9 +3,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
@@ -14,11 +14,12 @@ use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
-use super::dashboard;
-use super::principal::{self, Caller};
+use super::metrics;
+use super::principal;
 use super::problem::{Problem, Result};
 use super::request_id;
 use crate::error::{Error, Misuse};
+use crate::middleware::metrics::Answer;
 
 /// What is asked by those who watch over this host, and must be answered above all when it is busy.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -38,9 +39,15 @@ impl InFlight {
 }
 
 pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (began, _ongoing) = (Instant::now(), app.metrics().request());
+    let method = metrics::label(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let id = request_id::of(request.headers());
     let name = request_id::value(&id);
     let mut response = request_id::scope(id, answered(&app, request, next)).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    app.metrics().answered(Answer { method, route, status, took: began.elapsed() });
     let headers = response.headers_mut();
     if let Some(name) = name {
         headers.insert(request_id::HEADER, name);
@@ -65,12 +72,13 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
         return Err(Error::request(Misuse::LongUrl, format!("the URL has more than {most} bytes")).into());
     }
-    let place = if WATCHED.contains(&request.uri().path()) { None } else { Some(place(app)?) };
+    let watched = WATCHED.contains(&request.uri().path());
+    let place = if watched { None } else { Some(place(app)?) };
     let (mut parts, body) = request.into_parts();
-    let caller = match dashboard::is_at(parts.uri.path()) {
-        true => Caller::default(),
-        false => principal::establish(app, &parts)?,
-    };
+    let caller = principal::establish(app, &parts).await?;
+    if !watched {
+        app.charge(&caller, 1)?;
+    }
     parts.extensions.insert(caller);
     // Held here too: what a handler does not ask for goes before it begins.
     let held = InFlight(Arc::new(Mutex::new(place)));

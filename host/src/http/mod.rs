@@ -23,6 +23,7 @@
 mod accept;
 mod advice;
 mod app;
+mod auth;
 mod body;
 mod bulk;
 mod call;
@@ -37,6 +38,7 @@ mod jobs;
 mod json;
 mod listen;
 mod logs;
+mod metrics;
 mod modules;
 mod openapi;
 mod options;
@@ -53,7 +55,7 @@ mod submit;
 mod tls;
 mod upload;
 
-pub use config::{HttpConfig, HttpLimits};
+pub use config::{Auth, HttpConfig, HttpLimits};
 pub use listen::Listen;
 pub use openapi::openapi;
 pub use server::Server;

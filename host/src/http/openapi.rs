@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload};
+use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submit, upload};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,11 +38,26 @@ use super::{bulk, call, events, health, job, jobs, logs, modules, submit, upload
         modules::unalias,
         health::alive,
         health::ready,
+        metrics::metrics,
         document,
     ),
-    components(schemas(Problem))
+    components(schemas(Problem)),
+    security(("token" = [])),
+    modifiers(&Tokens)
 )]
 struct Api;
+
+/// Says how a request carries a token, where the host asks for one.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+        let bearer = bearer.description(Some("Of `au-host token create`; needed where the host has tokens."));
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+    }
+}
 
 static TEXT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_pretty_json().unwrap_or_default() + "\n");
 

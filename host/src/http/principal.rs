@@ -1,28 +1,34 @@
-//! Who asks. The one place where a request becomes an authenticated caller: today everybody who reaches this host is the same
-//! nobody, who may do everything.
-
-use std::convert::Infallible;
+//! Who asks. The one place where a request becomes an authenticated caller: by the token it carries, whose tenant is the
+//! principal of its jobs. Where no token is needed, everybody is the same nobody, who may do everything.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::app::App;
-use super::problem::Result;
-use crate::error::Error;
+use super::auth;
+use super::problem::{Problem, Result};
+use crate::error::{Error, Misuse};
 use crate::handle::Handle;
 use crate::id::JobId;
 use crate::job::Summary;
+use crate::token::TokenId;
 
 /// Who asks, as the door established it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     /// Its jobs are marked with this, and no others are its own; `None`: all jobs are.
     pub(super) principal: Option<String>,
+    /// The token by which it is known, if one was needed.
+    pub(super) token: Option<TokenId>,
 }
 
 /// Establishes who sends this request, or refuses it. The door calls this for each request before its handler sees it.
-pub(super) fn establish(_app: &App, _parts: &Parts) -> Result<Caller> {
-    Ok(Caller::default())
+pub(super) async fn establish(app: &App, parts: &Parts) -> Result<Caller> {
+    let nobody = Caller { principal: None, token: None };
+    let Some(scope) = auth::needed(&parts.method, parts.uri.path()) else { return Ok(nobody) };
+    let Some(token) = app.guard().token(&parts.headers).await? else { return Ok(nobody) };
+    auth::permit(&token, scope)?;
+    Ok(Caller { principal: token.tenant, token: Some(token.id) })
 }
 
 impl Caller {
@@ -34,16 +40,21 @@ impl Caller {
     /// The handle of a job it may know of, and what is known of it; another's job is as one that is not there.
     pub(super) async fn job(&self, app: &App, id: JobId) -> Result<(Handle, Summary)> {
         let handle = app.host().handle(id);
-        let job = handle.metadata().await?;
+        let job = match handle.metadata().await {
+            // Whose it was is not known any more, and strangers are to learn nothing.
+            Err(Error::Expired(_)) if self.principal.is_some() => return Err(Error::not_found("job", id).into()),
+            job => job?,
+        };
         if self.owns(&job) { Ok((handle, job)) } else { Err(Error::not_found("job", id).into()) }
     }
 }
 
 impl FromRequestParts<App> for Caller {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> std::result::Result<Self, Infallible> {
-        // The door put it there; without it nobody is anybody.
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        // The door put it there; who came another way is nobody.
+        let nobody = || Error::request(Misuse::Unauthenticated, "nobody was asked who they are").into();
+        parts.extensions.get().cloned().ok_or_else(nobody)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -41,8 +41,12 @@ impl IntoResponse for Problem {
         *response.status_mut() = StatusCode::from_u16(class.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if class.status == 401 {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"au-host\""));
+        }
         if let Some(wait) = wait(&self.0) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            // Rounded up: who comes back on time must not come too early.
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
         }
         response
     }
@@ -112,7 +116,7 @@ fn detail(error: &Error) -> String {
 
 fn wait(error: &Error) -> Option<Duration> {
     match error {
-        Error::Busy { retry_after } => Some(*retry_after),
+        Error::Busy { retry_after } | Error::RateLimited { retry_after, .. } => Some(*retry_after),
         other => matches!(other.class().status, 429 | 503).then_some(SECOND),
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{Serving, accept};
 use super::app::{App, routes};
-use super::config::HttpConfig;
+use super::config::{Auth, HttpConfig};
 use super::listen::{Listen, Listener};
 use crate::error::{Error, Result};
 use crate::local::Local;
@@ -36,9 +36,10 @@ impl Server {
     /// `Refused` when the address is open to other machines and nobody has said that this is meant; `Invalid` when it is in use,
     /// or not this user's to take, or when a certificate cannot be used.
     pub async fn bind(config: HttpConfig) -> Result<Self> {
-        if !config.listen.is_local() && !config.insecure {
+        if !config.listen.is_local() && !config.insecure && config.auth != Auth::Required {
             let why = format!(
-                "{} is open to other machines, and nobody is asked who they are; --insecure says that this is meant",
+                "{} is open to other machines, and nobody is asked who they are; `au-host token create` makes a token, and \
+                 --insecure says that none is meant",
                 config.listen
             );
             return Err(Error::refused(why));
@@ -73,7 +74,8 @@ impl Server {
     pub async fn serve(self, local: Arc<Local>, drain: CancellationToken, grace: Duration) -> Result<()> {
         let limits = Arc::new(self.config.limits.clone());
         let app = App::new(local, &self.config, &self.listen, Arc::clone(&limits), drain.clone());
-        let serving = Serving { routes: routes(app), limits, tls: self.tls, drain };
+        let metrics = self.config.metrics.clone();
+        let serving = Serving { metrics, routes: routes(app), limits, tls: self.tls, drain };
         accept(self.listener, serving, grace).await;
         Ok(())
     }

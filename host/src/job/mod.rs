@@ -59,6 +59,17 @@ pub struct Options {
     pub module_name: Option<String>,
 }
 
+impl Options {
+    /// The name of its key, apart from those of other principals: what a store keeps and compares.
+    #[must_use]
+    pub fn scoped_key(&self) -> Option<Vec<u8>> {
+        let key = self.key.as_ref()?;
+        // No text has this byte, so no name is another's.
+        let whose = self.principal.iter().flat_map(|principal| [principal.as_bytes(), &[0xff]]).flatten();
+        Some(whose.copied().chain(key.name.bytes()).collect())
+    }
+}
+
 /// Makes a submit that is sent twice one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {

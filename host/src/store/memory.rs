@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Change, Heartbeat, Inserted, Query, Store, Take, Taken};
+use super::{Change, Depth, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -99,6 +99,28 @@ impl Store for MemoryStore {
         stream::pending().boxed()
     }
 
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()> {
+        self.jobs().notes.insert(name.to_owned(), note.to_owned());
+        Ok(())
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<bool> {
+        Ok(self.jobs().notes.remove(name).is_some())
+    }
+
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
+        let jobs = self.jobs();
+        let from = jobs.notes.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));
+        Ok(from.take(limit).map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect())
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        let jobs = self.jobs();
+        let due = || jobs.pending.iter().map(|(_, at, _)| *at).filter(|at| *at <= now);
+        let (pending, running) = (jobs.pending.len() as u64, jobs.running.len() as u64);
+        Ok(Depth { pending, due: due().count() as u64, oldest_due: due().min(), running })
+    }
+
     async fn ready(&self) -> Result<()> {
         Ok(())
     }
@@ -115,7 +137,8 @@ type Turn = (Reverse<i32>, Timestamp, JobId);
 #[derive(Default)]
 struct Jobs {
     kept: BTreeMap<JobId, Kept>,
-    keys: HashMap<String, JobId>,
+    keys: HashMap<Vec<u8>, JobId>,
+    notes: BTreeMap<String, Vec<u8>>,
     workers: HashMap<WorkerId, Timestamp>,
     pending: BTreeSet<Turn>,
     running: BTreeSet<Turn>,
@@ -133,8 +156,8 @@ impl Jobs {
     }
 
     fn insert(&mut self, job: &Job) -> Result<Inserted> {
-        let (id, key) = (job.spec.id, job.spec.options.key.as_ref());
-        let holder = key.and_then(|key| self.holder(&key.name, job.spec.created));
+        let (id, key) = (job.spec.id, job.spec.options.scoped_key());
+        let holder = key.as_ref().and_then(|key| self.holder(key, job.spec.created));
         if let Some(holder) = holder.filter(|holder| *holder != id) {
             return Ok(Inserted::Existing(holder));
         }
@@ -144,12 +167,12 @@ impl Jobs {
         self.index(job);
         self.kept.insert(id, Kept { job: job.clone(), log: Vec::new() });
         if let Some(key) = key {
-            self.keys.insert(key.name.clone(), id);
+            self.keys.insert(key, id);
         }
         Ok(Inserted::New)
     }
 
-    fn holder(&self, key: &str, now: Timestamp) -> Option<JobId> {
+    fn holder(&self, key: &[u8], now: Timestamp) -> Option<JobId> {
         let job = &self.kept.get(self.keys.get(key)?)?.job;
         let holds = job.spec.options.key.as_ref()?.holds;
         let let_go = holds == KeyHolds::UntilFinished && job.state.status().is_finished();
@@ -174,8 +197,8 @@ impl Jobs {
     fn remove(&mut self, id: JobId) -> bool {
         let Some(Kept { job, .. }) = self.kept.remove(&id) else { return false };
         self.unindex(&job);
-        if let Some(key) = job.spec.options.key.as_ref().filter(|key| self.keys.get(&key.name) == Some(&id)) {
-            self.keys.remove(&key.name);
+        if let Some(key) = job.spec.options.scoped_key().filter(|key| self.keys.get(key) == Some(&id)) {
+            self.keys.remove(&key);
         }
         true
     }

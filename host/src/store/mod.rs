@@ -33,7 +33,8 @@ pub use open::{Durability, open};
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Adds a job, in the state it comes in: new, or already started by its host.
     ///
-    /// When the job has an idempotency key that already names another, nothing is added and the answer is that job: of
+    /// Keys of one principal are its own ([`Options::scoped_key`](crate::Options::scoped_key)). When the job has an idempotency
+    /// key that already names another, nothing is added and the answer is that job: of
     /// any number of racing inserts with one key, exactly one adds. A key that holds until its job finishes, and whose
     /// job has, is taken over, as is a key whose job is expired or removed. An id that is there already is `Conflict`.
     async fn insert(&self, job: &Job) -> Result<Inserted>;
@@ -79,8 +80,43 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// for what changed before it could hear of changes.
     fn changes(&self) -> BoxStream<'static, Change>;
 
+    /// Keeps a note under a name, in place of the one before: something small that hosts on this store share beside jobs.
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()>;
+
+    /// Forgets a note, and says whether there was one.
+    async fn remove_note(&self, name: &str) -> Result<bool>;
+
+    /// Reads at most `limit` notes whose names begin so, in the order of their names. The note of one name alone comes first
+    /// among those that begin with it.
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>>;
+
+    /// How many jobs wait and run at `now`, at a cost that does not depend on how many have finished.
+    async fn depth(&self, now: Timestamp) -> Result<Depth>;
+
     /// Whether the store takes writes: `Err` says why not.
     async fn ready(&self) -> Result<()>;
+}
+
+/// How many jobs have not finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that wait for a worker, or for their time.
+    pub pending: u64,
+    /// Those of them whose time has come.
+    pub due: u64,
+    /// Since when the one is due that has been longest.
+    pub oldest_due: Option<Timestamp>,
+    /// Those that a worker has, dead or alive.
+    pub running: u64,
+}
+
+/// Something small that is kept under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub bytes: Vec<u8>,
 }
 
 /// What became of an insert.

@@ -85,3 +85,21 @@ pub(super) async fn old_holder_leaves_key(store: Arc<dyn Store>) {
     store.remove(&[first.spec.id]).await.unwrap();
     assert_eq!(store.insert(&keyed("k", KeyHolds::WhileKept)).await.unwrap(), Inserted::Existing(second.spec.id));
 }
+
+pub(super) async fn of_each_principal(store: Arc<dyn Store>) {
+    let of = |principal: Option<&str>, name: &str| {
+        jobs::job_with(|options| {
+            options.principal = principal.map(str::to_owned);
+            options.key = jobs::key(name, KeyHolds::WhileKept);
+        })
+    };
+    let first = of(Some("a"), "k");
+    for job in
+        [&first, &of(Some("b"), "k"), &of(None, "k"), &of(Some("a"), "bk"), &of(Some("ab"), "k"), &of(None, "ak")]
+    {
+        assert_eq!(store.insert(job).await.unwrap(), Inserted::New);
+    }
+    assert_eq!(store.insert(&of(Some("a"), "k")).await.unwrap(), Inserted::Existing(first.spec.id));
+    store.remove(&[first.spec.id]).await.unwrap();
+    assert_eq!(store.insert(&of(Some("a"), "k")).await.unwrap(), Inserted::New);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use au_host::store::{Filter, Query};
+use au_host::store::{Depth, Filter, Query};
 use au_host::{Error, FailureKind, Job, JobId, Status, Store, Summary, Timestamp};
 
 use super::jobs::{self, NOW, after};
@@ -198,4 +198,17 @@ pub(super) async fn remove_forgets(store: Arc<dyn Store>) {
 
 pub(super) async fn ready(store: Arc<dyn Store>) {
     store.ready().await.unwrap();
+}
+
+pub(super) async fn depth(store: Arc<dyn Store>) {
+    assert_eq!(store.depth(NOW).await.unwrap(), Depth::default());
+    for seconds in [5, 3, 100] {
+        store.insert(&jobs::job_with(|options| options.run_at = after(seconds))).await.unwrap();
+    }
+    let worker = jobs::worker();
+    store.insert(&jobs::running(jobs::job(), worker)).await.unwrap();
+    expiring(&store, 10).await;
+    let depth = store.depth(after(5)).await.unwrap();
+    assert_eq!(depth, Depth { pending: 3, due: 2, oldest_due: Some(after(3)), running: 1 });
+    assert_eq!(store.depth(NOW).await.unwrap(), Depth { due: 0, oldest_due: None, ..depth });
 }

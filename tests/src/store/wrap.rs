@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use au_host::store::{Change, Heartbeat, Inserted, Query, Take, Taken};
+use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
@@ -90,6 +90,22 @@ impl Store for Picked {
 
     fn changes(&self) -> BoxStream<'static, Change> {
         self.keeper.changes()
+    }
+
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()> {
+        (self.pick)().put_note(name, note).await
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<bool> {
+        (self.pick)().remove_note(name).await
+    }
+
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
+        (self.pick)().notes(prefix, limit).await
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        (self.pick)().depth(now).await
     }
 
     async fn ready(&self) -> Result<()> {

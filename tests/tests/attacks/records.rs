@@ -193,6 +193,16 @@ async fn a_database_of_a_later_version_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
+    let (folder, ids) = folder(2).await;
+    database(folder.path()).execute_batch("DROP TABLE note; PRAGMA user_version = 1").unwrap();
+    assert_eq!(damaged(folder.path(), &ids).await, [0_usize; 0]);
+    let local = Local::open(folder.path(), config()).await.unwrap();
+    local.host().store().put_note("a", b"b").await.unwrap();
+    assert_eq!(local.host().store().notes("a", 1).await.unwrap()[0].bytes, b"b");
+}
+
+#[tokio::test]
 async fn what_a_crash_left_half_written_is_swept_and_what_is_foreign_is_left() {
     // R9
     let (folder, ids) = folder(2).await;

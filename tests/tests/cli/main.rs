@@ -22,6 +22,7 @@ mod settings;
 mod sharing;
 mod signals;
 mod terminal;
+mod tokens;
 mod top;
 mod usage;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use au_host::store::{Change, Heartbeat, Inserted, Query, Take, Taken};
+use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
@@ -103,6 +103,22 @@ impl<H: Hooks> Store for Hooked<H> {
 
     fn changes(&self) -> BoxStream<'static, Change> {
         self.store.changes()
+    }
+
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()> {
+        self.store.put_note(name, note).await
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<bool> {
+        self.store.remove_note(name).await
+    }
+
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
+        self.store.notes(prefix, limit).await
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        self.store.depth(now).await
     }
 
     async fn ready(&self) -> Result<()> {

@@ -8,13 +8,17 @@ mod dashboard;
 mod events;
 mod jobs;
 mod limits;
+mod metrics;
 mod modules;
 mod openapi;
 mod program;
+mod rates;
 mod refusals;
 mod served;
 mod serving;
 mod submits;
+mod tenants;
+mod tokens;
 mod wire;
 
 use std::sync::LazyLock;

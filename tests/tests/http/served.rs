@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use au_host::http::{HttpConfig, HttpLimits, Listen, Server};
-use au_host::{GrantCeiling, Local, LocalConfig, SandboxPolicy};
+use au_host::http::{Auth, HttpConfig, HttpLimits, Listen, Server};
+use au_host::{GrantCeiling, Local, LocalConfig, NewToken, SandboxPolicy, Scope};
 use au_tests::guest;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -34,9 +34,21 @@ impl Served {
         Self::on(local, change).await
     }
 
+    /// Where everybody is asked for a token.
+    pub(crate) async fn closed() -> Self {
+        Self::configured(guest::local(LocalConfig { slots: Some(16), ..guest::config() }).await, |config| {
+            config.auth = Auth::Required;
+        })
+        .await
+    }
+
     pub(crate) async fn on(local: Local, change: impl FnOnce(&mut HttpLimits)) -> Self {
+        Self::configured(local, |config| change(&mut config.limits)).await
+    }
+
+    pub(crate) async fn configured(local: Local, change: impl FnOnce(&mut HttpConfig)) -> Self {
         let mut config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
-        change(&mut config.limits);
+        change(&mut config);
         let server = Server::bind(config).await.unwrap();
         let Listen::Tcp(address) = *server.listen() else { unreachable!() };
         let (local, drain) = (Arc::new(local), CancellationToken::new());
@@ -55,6 +67,24 @@ impl Served {
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// A token of this host.
+    pub(crate) async fn token(&self, tenant: Option<&str>, scopes: &[Scope]) -> String {
+        let new =
+            NewToken { name: "test".into(), tenant: tenant.map(str::to_owned), scopes: scopes.into(), lasts: None };
+        self.local.host().tokens().create(new).await.unwrap().1.reveal().to_owned()
+    }
+
+    /// The answer to a request that carries this token.
+    pub(crate) async fn as_who(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        self.send(self.ask(method, path).bearer_auth(token).header("content-type", OCTETS).body(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -8,7 +8,7 @@ use super::row::{Columns, job_id};
 use super::writer::{Applied, Work};
 use crate::error::Error;
 use crate::id::{JobId, WorkerId};
-use crate::job::{IdempotencyKey, Job, KeyHolds, Spec};
+use crate::job::{Job, KeyHolds, Spec};
 use crate::store::Inserted;
 use crate::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub(super) struct Insertion {
     priority: i32,
     ttl: Option<i64>,
     expires: Option<i64>,
-    key: Option<IdempotencyKey>,
+    key: Option<(Vec<u8>, KeyHolds)>,
     spec: Vec<u8>,
     state: Vec<u8>,
     input: Placed,
@@ -39,7 +39,7 @@ impl Insertion {
             priority: spec.options.priority,
             ttl: spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
             expires: state.expires(spec).map(Timestamp::as_micros),
-            key: spec.options.key.clone(),
+            key: spec.options.scoped_key().zip(spec.options.key.as_ref().map(|key| key.holds)),
             spec: record::write_spec(spec, input.stored()),
             state: record::write_state(state, output.as_ref().map(Placed::stored)),
             tags: tags(spec),
@@ -62,10 +62,10 @@ impl Insertion {
         if !self.add_row(connection)? {
             return Ok(Err(Error::Conflict(self.id)));
         }
-        if let Some(key) = &self.key {
+        if let Some((name, holds)) = &self.key {
             let mut statement =
                 connection.prepare_cached("INSERT OR REPLACE INTO key (name, holds, id) VALUES (?1, ?2, ?3)")?;
-            statement.execute(params![key.name.as_bytes(), holds_code(key.holds), self.id.as_bytes()])?;
+            statement.execute(params![name, holds_code(*holds), self.id.as_bytes()])?;
         }
         let mut statement = connection.prepare_cached("INSERT INTO tag (tag, id) VALUES (?1, ?2)")?;
         for tag in &self.tags {
@@ -76,11 +76,11 @@ impl Insertion {
 
     /// The job that the key names, if it still does.
     fn holder(&self, connection: &Connection) -> rusqlite::Result<Option<JobId>> {
-        let Some(key) = &self.key else { return Ok(None) };
+        let Some((name, _)) = &self.key else { return Ok(None) };
         let mut statement = connection.prepare_cached(
             "SELECT job.id, job.status, job.expires, key.holds FROM key JOIN job ON job.id = key.id WHERE key.name = ?1",
         )?;
-        let row = statement.query_row([key.name.as_bytes()], |row| {
+        let row = statement.query_row([name], |row| {
             Ok((job_id(row, 0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?, row.get::<_, i64>(3)?))
         });
         let Some((holder, status, expires, holds)) = row.optional()? else { return Ok(None) };
@@ -104,7 +104,7 @@ impl Insertion {
             columns.worker.as_ref().map(WorkerId::as_bytes),
             self.ttl,
             self.expires,
-            self.key.as_ref().map(|key| key.name.as_bytes()),
+            self.key.as_ref().map(|(name, _)| name),
             self.spec,
             self.state,
             self.input.inline(),

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rusqlite::Connection;
 
-use super::{Change, Durability, Heartbeat, Inserted, Query, Store, Take, Taken};
+use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -22,9 +22,11 @@ use crate::time::Timestamp;
 mod advance;
 mod checkpoint;
 mod codec;
+mod depth;
 mod fault;
 mod insert;
 mod log;
+mod notes;
 mod payloads;
 mod readers;
 mod record;
@@ -271,6 +273,25 @@ impl Store for FileStore {
 
     fn changes(&self) -> BoxStream<'static, Change> {
         self.watch.changes(&self.writer)
+    }
+
+    async fn put_note(&self, name: &str, note: &[u8]) -> Result<()> {
+        let note = Note { name: name.to_owned(), bytes: note.to_owned() };
+        self.writer.write(move |connection: &Connection| notes::put(connection, &note)).await
+    }
+
+    async fn remove_note(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.writer.write(move |connection: &Connection| notes::remove(connection, &name)).await
+    }
+
+    async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
+        self.readers.read(|connection| notes::read(connection, prefix, limit))
+    }
+
+    async fn depth(&self, now: Timestamp) -> Result<Depth> {
+        let readers = Arc::clone(&self.readers);
+        self.readers.blocking(move || readers.read(|connection| depth::depth(connection, now))).await
     }
 
     async fn ready(&self) -> Result<()> {

@@ -16,7 +16,8 @@ use crate::store::Durability;
 const FILE: &str = "jobs.db";
 /// Says that a write to the disk once failed, so that what the write-ahead log holds may not be on it.
 const FAILED: &str = "jobs.failed";
-const VERSION: i64 = 1;
+/// 2 added the notes.
+const VERSION: i64 = 2;
 /// Says that the file is ours: "auho".
 const APPLICATION: i64 = 0x6175_686f;
 /// Bytes that the log keeps on the disk once what was in it is in the database: it is longer only while somebody reads for long.
@@ -59,6 +60,9 @@ const TABLES: &str = "
         CAST(key AS TEXT) AS key, length(input) AS input_bytes, length(output) AS output_bytes
         FROM job;
 ";
+
+/// What a database of version 1 lacks.
+const NOTES: &str = "CREATE TABLE note (name BLOB NOT NULL PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// The database of one data folder.
 #[derive(Clone, Debug)]
@@ -130,7 +134,7 @@ impl Database {
         connection.map_err(|error| self.explain(&error))
     }
 
-    /// Makes the tables when there are none, and says of which version they are.
+    /// Makes the tables that are not there, and says of which version they are.
     fn prepare(&self, writer: &mut Connection) -> rusqlite::Result<i64> {
         let mut version = user_version(writer)?;
         if version == 0 {
@@ -139,8 +143,8 @@ impl Database {
             user_version(writer)?;
         }
         self.keep_log_name().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        if version == 0 {
-            version = create(writer)?;
+        if version < VERSION {
+            version = migrate(writer)?;
         }
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         writer.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
@@ -191,14 +195,17 @@ fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn create(writer: &mut Connection) -> rusqlite::Result<i64> {
+fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been first.
     let version = user_version(&transaction)?;
-    if version != 0 {
+    if version >= VERSION {
         return Ok(version);
     }
-    transaction.execute_batch(TABLES)?;
+    if version == 0 {
+        transaction.execute_batch(TABLES)?;
+    }
+    transaction.execute_batch(NOTES)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.commit().map(|()| VERSION)

@@ -1,0 +1,132 @@
+//! Whether requests need a token, and which of its scopes each needs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
+
+use super::config::Auth;
+use super::dashboard;
+use super::problem::Result;
+use crate::error::{Error, Misuse};
+use crate::token::{Scope, Token};
+use crate::tokens::Tokens;
+
+/// Between two looks at whether there are tokens by now.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Knows whether requests need a token, and reads them.
+#[derive(Debug)]
+pub(super) struct Guard {
+    tokens: Tokens,
+    /// Once it is so it stays so, even when the last token is removed.
+    required: AtomicBool,
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Guard {
+    pub(super) fn new(tokens: Tokens, auth: Auth) -> Self {
+        Self { tokens, required: AtomicBool::new(auth == Auth::Required), looked: Mutex::default() }
+    }
+
+    /// The token that these headers carry. `None`: none is needed here.
+    pub(super) async fn token(&self, headers: &HeaderMap) -> Result<Option<Token>> {
+        let Some(text) = bearer(headers)? else {
+            return match self.is_required().await? {
+                true => Err(unauthenticated("it carries no token")),
+                false => Ok(None),
+            };
+        };
+        match self.tokens.find(text).await? {
+            Some(token) => {
+                self.required.store(true, Ordering::Relaxed);
+                Ok(Some(token))
+            }
+            // A host without tokens is open to all, to those with another host's too.
+            None if !self.required.load(Ordering::Relaxed) && !self.tokens.any().await? => Ok(None),
+            None => Err(unauthenticated("its token is unknown here, or has expired")),
+        }
+    }
+
+    async fn is_required(&self) -> Result<bool> {
+        if !self.required.load(Ordering::Relaxed) && self.is_time_to_look() && self.tokens.any().await? {
+            self.required.store(true, Ordering::Relaxed);
+        }
+        Ok(self.required.load(Ordering::Relaxed))
+    }
+
+    fn is_time_to_look(&self) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if due {
+            *looked = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// The text of the one token of a request.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return match headers.contains_key(AUTHORIZATION) {
+            true => Err(unauthenticated("it carries several tokens")),
+            false => Ok(None),
+        };
+    };
+    let text = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match text {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(unauthenticated("its Authorization is not `Bearer` and a token")),
+    }
+}
+
+fn unauthenticated(why: &str) -> super::problem::Problem {
+    Error::request(Misuse::Unauthenticated, format!("this host asks for a token, and this request is refused: {why}"))
+        .into()
+}
+
+/// What a request needs of a token; `None`: not even a token. What is not known here needs the most.
+pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
+    let looks = matches!(*method, Method::GET | Method::HEAD);
+    match path {
+        "/healthz" | "/readyz" if looks => None,
+        // Else nobody could come to where a token can be given.
+        page if looks && dashboard::is_at(page) => None,
+        "/metrics" => Some(Scope::Metrics),
+        _ if looks => Some(Scope::Read),
+        _ if ["/v1/call/", "/v1/submit/", "/v1/jobs/"].iter().any(|start| path.starts_with(start)) => {
+            Some(Scope::Submit)
+        }
+        _ => Some(Scope::Admin),
+    }
+}
+
+/// Holds a token against what its request needs.
+pub(super) fn permit(token: &Token, scope: Scope) -> Result<()> {
+    if token.allows(scope) {
+        return Ok(());
+    }
+    Err(Error::request(Misuse::Forbidden, format!("token {} has not the scope {scope}, which this needs", token.id))
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_needs_the_most() {
+        assert_eq!(needed(&Method::GET, "/healthz"), None);
+        assert_eq!(needed(&Method::GET, "/"), None);
+        assert_eq!(needed(&Method::POST, "/"), Some(Scope::Admin));
+        assert_eq!(needed(&Method::POST, "/healthz"), Some(Scope::Admin));
+        assert_eq!(needed(&Method::GET, "/healthz/"), Some(Scope::Read));
+        assert_eq!(needed(&Method::GET, "/v1/jobs/x/events"), Some(Scope::Read));
+        assert_eq!(needed(&Method::DELETE, "/v1/jobs/x"), Some(Scope::Submit));
+        assert_eq!(needed(&Method::PUT, "/v1/modules/x"), Some(Scope::Admin));
+        assert_eq!(needed(&Method::POST, "/v1/new"), Some(Scope::Admin));
+    }
+}
