@@ -42,7 +42,7 @@ use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submi
         document,
     ),
     components(schemas(Problem)),
-    security(("token" = [])),
+    security((), ("token" = [])),
     modifiers(&Tokens)
 )]
 struct Api;
