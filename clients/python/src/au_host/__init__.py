@@ -4,7 +4,7 @@ Example::
 
     from au_host import Client
 
-    with Client("http://127.0.0.1:7878") as client:
+    with Client("http://127.0.0.1:8282") as client:
         client.upload("factorial.wasm", name="math")
         factorial = client.function("math", "factorial")
         handle = factorial(100)          # a job; returns at once

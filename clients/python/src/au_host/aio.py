@@ -29,7 +29,7 @@ class AsyncClient:
 
     Example::
 
-        async with AsyncClient("http://127.0.0.1:7878") as client:
+        async with AsyncClient("http://127.0.0.1:8282") as client:
             handle = await client.function("math", "factorial")(100)
             print(await handle.get_result(timeout=30))
     """

@@ -32,7 +32,7 @@ class Client:
 
     Example::
 
-        client = Client("http://127.0.0.1:7878", token="…")
+        client = Client("http://127.0.0.1:8282", token="…")
         factorial = client.function("math", "factorial")
         print(factorial(100).get_result(timeout=30))
     """
