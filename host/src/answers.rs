@@ -81,15 +81,7 @@ impl Answers for Door {
     }
 
     async fn output(&self, id: JobId) -> Result<Payload> {
-        match self.ended(id).await?.state.phase {
-            Phase::Completed { output, .. } => Ok(output),
-            Phase::Failed { failure, .. } => Err(Error::Failed(failure)),
-            Phase::Cancelled { reason, .. } => Err(Error::Cancelled { id, reason }),
-            // What has ended has finished; a state that is neither is a bug, told as one.
-            Phase::Pending { .. } | Phase::Running { .. } => {
-                Err(Error::fault("host", "a finished job is not finished"))
-            }
-        }
+        self.ended(id).await?.output()
     }
 }
 

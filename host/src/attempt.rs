@@ -39,6 +39,14 @@ pub struct Report {
     pub usage: Usage,
 }
 
+impl Report {
+    /// Of an attempt that has no output, and used nothing that is known of.
+    #[must_use]
+    pub fn failed(failure: Failure) -> Self {
+        Self { outcome: Err(failure), usage: Usage::default() }
+    }
+}
+
 /// What an attempt used, as far as its backend can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {

@@ -186,9 +186,7 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `Invalid` for a request with an idempotency key, which names one job.
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
-        if request.key.is_some() {
-            return Err(Error::invalid("idempotency key", "it names one job, and a map is many"));
-        }
+        request.may_be_many()?;
         let inputs: Vec<_> = inputs.into_iter().collect();
         self.inner.asked(&request, inputs.len() as u64, inputs.iter().map(Payload::len).sum()).await?;
         let mut specs = Vec::new();

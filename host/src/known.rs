@@ -49,8 +49,11 @@ impl KnownModules {
     }
 
     /// Remembers a module that was looked up elsewhere.
-    pub(crate) fn learn(&self, info: ModuleInfo) {
-        self.keep(info.digest, Known::of(info));
+    pub(crate) fn learn(&self, info: &ModuleInfo) {
+        // What a digest names never changes.
+        if !self.ready().contains_key(&info.digest) {
+            self.keep(info.digest, Known::of(info.clone()));
+        }
     }
 
     fn keep(&self, digest: Digest, known: Known) -> Arc<Known> {

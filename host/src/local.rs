@@ -188,7 +188,7 @@ impl Local {
     pub async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
         let (registry, module) = (Arc::clone(&self.registry), module.clone());
         let info = blocking(move || registry.info(registry.resolve(&module)?)).await?;
-        self.known.learn(info.clone());
+        self.known.learn(&info);
         Ok(info)
     }
 

@@ -103,6 +103,14 @@ impl Request {
         (named || module == spec.module) && self.function == spec.function && self.input == spec.input
     }
 
+    /// Whether it may stand for many jobs: it must not name one.
+    pub(crate) fn may_be_many(&self) -> Result<()> {
+        match self.key {
+            Some(_) => Err(Error::invalid("idempotency key", "it names one job, and a map is many")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether its texts and counts are within bounds.
     pub(crate) fn bounded(&self, input_limit: u64) -> Result<()> {
         if self.input.len() > input_limit {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
-use crate::attempt::{Attempt, Report, Usage};
+use crate::attempt::{Attempt, Report};
 use crate::backend::Context;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
@@ -63,10 +63,13 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
     inner.ahead.ended(&job.spec, began.elapsed());
     match ended {
         Ok(Ok(report)) => report,
-        Ok(Err(error)) => failed(not_run(&error)),
+        Ok(Err(error)) => Report::failed(not_run(&error)),
         Err(_panic) => {
             tracing::error!(job = %job.spec.id, "the backend panicked; a bug of au-host");
-            failed(Failure::new(FailureKind::Transient, "the host failed while it ran this attempt; its log has more"))
+            Report::failed(Failure::new(
+                FailureKind::Transient,
+                "the host failed while it ran this attempt; its log has more",
+            ))
         }
     }
 }
@@ -78,12 +81,8 @@ fn attempt(job: &Job) -> Attempt {
     Attempt { job: *id, number: job.state.attempt, module: *module, function, input, sandbox }
 }
 
-fn failed(failure: Failure) -> Report {
-    Report { outcome: Err(failure), usage: Usage::default() }
-}
-
 fn not_begun() -> Report {
-    failed(Failure::new(FailureKind::Cancelled, "the attempt was cancelled before it began"))
+    Report::failed(Failure::new(FailureKind::Cancelled, "the attempt was cancelled before it began"))
 }
 
 impl Inner {

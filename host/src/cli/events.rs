@@ -1,40 +1,21 @@
 //! `events`: what happened to a job, and what happens to it.
 
 use au_host::{Event, Summary};
-use futures::StreamExt;
 use serde_json::json;
 
 use super::args::Logs;
+use super::follow;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::{Result, Trouble};
-
-/// Lines of a log that are read in one go.
-const PAGE: usize = 1000;
 
 pub(crate) async fn events(place: &Place, out: Out, command: Logs) -> Result {
     let host = place.look().await?;
     let handle = host.handle(command.id);
     if command.follow {
-        let following = async {
-            let mut events = handle.events();
-            while let Some(event) = events.next().await {
-                show(out, event.map_err(Trouble::of(command.id))?)?;
-            }
-            Ok(())
-        };
-        return place.tend(&host, command.id, following).await?;
+        return follow::events(place, &host, &handle, |event| show(out, event)).await;
     }
-    let mut from = 0;
-    loop {
-        let lines = handle.logs(from, PAGE).await.map_err(Trouble::of(command.id))?;
-        let count = lines.len();
-        lines.into_iter().try_for_each(|entry| show(out, Event::Log(entry)))?;
-        if count < PAGE {
-            break;
-        }
-        from += PAGE as u64;
-    }
+    follow::lines(&handle, |entry| show(out, Event::Log(entry))).await?;
     let job = handle.metadata().await.map_err(Trouble::of(command.id))?;
     job.progress.clone().map_or(Ok(()), |progress| show(out, Event::Progress(progress)))?;
     show(out, Event::Status(Box::new(job)))

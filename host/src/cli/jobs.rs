@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use au_host::store::Filter;
 use au_host::{Clock, Error, Event, JobId, Status, Summary, Usage};
-use futures::StreamExt;
 use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Cancel, List, Logs};
+use super::follow;
 use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
@@ -175,26 +175,10 @@ pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
     let host = place.look().await?;
     let handle = host.handle(command.id);
     if command.follow {
-        let following = async {
-            let mut events = handle.events();
-            while let Some(event) = events.next().await {
-                if let Event::Log(entry) = event.map_err(Trouble::of(command.id))? {
-                    out.log_data(&entry)?;
-                }
-            }
-            Ok(())
-        };
-        return place.tend(&host, command.id, following).await?;
+        let line = |event| if let Event::Log(entry) = event { out.log_data(&entry) } else { Ok(()) };
+        return follow::events(place, &host, &handle, line).await;
     }
-    let mut from = 0;
-    loop {
-        let page = handle.logs(from, PAGE).await.map_err(Trouble::of(command.id))?;
-        page.iter().try_for_each(|entry| out.log_data(entry))?;
-        if page.len() < PAGE {
-            break;
-        }
-        from += PAGE as u64;
-    }
+    follow::lines(&handle, |entry| out.log_data(&entry)).await?;
     note_dropped(out, &handle.metadata().await.map_err(Trouble::of(command.id))?.usage);
     Ok(())
 }

@@ -6,6 +6,7 @@ mod call;
 mod config;
 mod doctor;
 mod events;
+mod follow;
 mod hosted;
 #[cfg(feature = "http")]
 mod http_section;

@@ -91,9 +91,7 @@ impl Client {
     /// # Errors
     /// As for [`submit`](Client::submit); `Invalid` for a key, and for inputs that are not JSON.
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
-        if request.key.is_some() {
-            return Err(Error::invalid("idempotency key", "it names one job, and a map is many"));
-        }
+        request.may_be_many()?;
         let mut lines = Vec::new();
         for input in inputs {
             // Its own line breaks, if it has any, are no others' ends.

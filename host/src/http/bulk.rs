@@ -31,6 +31,7 @@ pub(super) struct Submitted {
     params(
         ("module" = String, Path, description = "a name, or `sha256:` and 64 digits"),
         ("function" = String, Path, description = "one of the module's functions"),
+        super::openapi::CallOptions,
         super::openapi::JobOptions,
     ),
     request_body(content = String, content_type = "application/x-ndjson", description = "an input a line"),

@@ -16,7 +16,7 @@ use super::query::{Query, bad};
 use super::submit;
 use crate::error::Error;
 use crate::id::JobId;
-use crate::job::{Phase, Summary};
+use crate::job::Summary;
 
 /// What a cancel says that gives no reason.
 const REASON: &str = "cancelled over HTTP";
@@ -59,13 +59,7 @@ pub(super) async fn output(State(app): State<App>, caller: Caller, JobPath(id): 
     if !job.status.is_finished() {
         return Err(Error::Unfinished { id, status: job.status }.into());
     }
-    match handle.job().await?.state.phase {
-        Phase::Completed { output, .. } => Ok(answer(&output)),
-        Phase::Failed { failure, .. } => Err(Error::Failed(failure).into()),
-        Phase::Cancelled { reason, .. } => Err(Error::Cancelled { id, reason }.into()),
-        // What has finished stays so.
-        Phase::Pending { .. } | Phase::Running { .. } => Err(Error::Conflict(id).into()),
-    }
+    Ok(answer(&handle.job().await?.output()?))
 }
 
 /// The input of a job.

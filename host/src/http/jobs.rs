@@ -9,7 +9,7 @@ use super::app::App;
 use super::options;
 use super::principal::Caller;
 use super::problem::Result;
-use super::query::{Query, bad};
+use super::query::{Query, bad, page};
 use crate::id::{JobId, ModuleRef};
 use crate::job::{Status, Summary};
 use crate::store::Filter;
@@ -37,11 +37,9 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     filter.principal = caller.principal;
     let module: Option<ModuleRef> = query.value("module")?;
     let before: Option<JobId> = query.value("before")?;
-    let limit = query.value("limit")?.unwrap_or(PAGE);
+    let limit = query.value("limit")?;
     query.end()?;
-    if !(1..=MOST).contains(&limit) {
-        return Err(bad(format!("limit={limit} is not between 1 and {MOST}")));
-    }
+    let limit = page(limit, PAGE, MOST)?;
     filter.module = match module {
         None => None,
         // Its jobs may be here though it is not.

@@ -12,7 +12,7 @@ use super::app::App;
 use super::path::JobPath;
 use super::principal::Caller;
 use super::problem::Result;
-use super::query::{Query, bad};
+use super::query::{Query, page};
 use crate::attempt::LogEntry;
 use crate::error::Error;
 
@@ -47,11 +47,9 @@ pub(super) async fn logs(
     headers: HeaderMap,
 ) -> Result {
     let from = query.value("from")?.unwrap_or(0);
-    let limit = query.value("limit")?.unwrap_or(PAGE);
+    let limit = query.value("limit")?;
     query.end()?;
-    if !(1..=MOST).contains(&limit) {
-        return Err(bad(format!("limit={limit} is not between 1 and {MOST}")));
-    }
+    let limit = page(limit, PAGE, MOST)?;
     let (handle, _) = caller.job(&app, id).await?;
     let lines = handle.logs(from, limit).await?;
     let wants_lines =

@@ -231,42 +231,10 @@ pub(super) struct CallOptions {
     random: Option<bool>,
 }
 
-/// How a job is run and kept.
+/// How a job is kept and tried, beside what a call has.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "kebab-case")]
 pub(super) struct JobOptions {
-    /// Longest an attempt may take: 30s, 2h.
-    timeout: Option<String>,
-    /// Most memory: 64MiB, 2GiB.
-    memory: Option<String>,
-    /// Most fuel, about one unit an instruction.
-    #[param(format = "uint64")]
-    fuel: Option<u64>,
-    /// Largest output.
-    max_output: Option<String>,
-    /// Most bytes of log.
-    max_log: Option<String>,
-    /// Most lines of log.
-    #[param(format = "uint64")]
-    max_log_lines: Option<u64>,
-    /// Largest stack.
-    stack: Option<String>,
-    /// Most elements of a table.
-    #[param(format = "uint64")]
-    table_elements: Option<u64>,
-    /// Most core instances.
-    #[param(format = "uint64")]
-    instances: Option<u64>,
-    /// Grants environment variables: NAME=VALUE.
-    env: Option<Vec<String>>,
-    /// Grants folders of the host to read: HOST or HOST=GUEST.
-    dir: Option<Vec<String>>,
-    /// Grants folders of the host to read and write.
-    dir_rw: Option<Vec<String>>,
-    /// Grants the time of day.
-    clock: Option<bool>,
-    /// Grants random bytes.
-    random: Option<bool>,
     /// Attempts in all, when a worker dies or the function says that it may work later.
     #[param(format = "uint32")]
     attempts: Option<u32>,

@@ -37,9 +37,8 @@ fn grants(query: &mut Query) -> Result<Grants> {
             write,
         }
     };
-    let read = bindings(query, "dir")?.into_iter().map(dir(false));
-    let dirs =
-        read.collect::<Vec<_>>().into_iter().chain(bindings(query, "dir-rw")?.into_iter().map(dir(true))).collect();
+    let (read, write) = (bindings(query, "dir")?, bindings(query, "dir-rw")?);
+    let dirs = read.into_iter().map(dir(false)).chain(write.into_iter().map(dir(true))).collect();
     Ok(Grants { env: named(query, "env")?, dirs, clock: query.flag("clock")?, random: query.flag("random")? })
 }
 

@@ -67,6 +67,14 @@ impl Query {
     }
 }
 
+/// How many a page has: as many as were asked for, else the usual number; an error for more than the most.
+pub(super) fn page(asked: Option<usize>, usual: usize, most: usize) -> Result<usize> {
+    match asked {
+        Some(limit) if !(1..=most).contains(&limit) => Err(bad(format!("limit={limit} is not between 1 and {most}"))),
+        limit => Ok(limit.unwrap_or(usual)),
+    }
+}
+
 fn wrong(name: &str, text: &str, why: &dyn Display) -> Problem {
     bad(format!("{name}={}: {why}", shorten(text)))
 }

@@ -28,6 +28,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         ("module" = String, Path, description = "a name, or `sha256:` and 64 digits"),
         ("function" = String, Path, description = "one of the module's functions"),
         ("Idempotency-Key" = Option<String>, Header, description = "submitting twice with one key gives one job"),
+        super::openapi::CallOptions,
         super::openapi::JobOptions,
     ),
     request_body(content = Object, content_type = "application/json", description = "the input, of whatever Content-Type; none is JSON"),

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -180,23 +181,7 @@ fn digest(headers: &HeaderMap) -> Result<Option<Digest>> {
 
 /// Thirty-two bytes in base64.
 fn decode(text: &str) -> Option<Digest> {
-    let (mut bytes, mut bits, mut held) = (Vec::with_capacity(33), 0_u32, 0);
-    for c in text.strip_suffix('=')?.bytes() {
-        let six = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        (bits, held) = (bits << 6 | u32::from(six), held + 6);
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
-        }
-    }
-    bytes.try_into().ok().map(Digest::from_bytes)
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok().map(Digest::from_bytes)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::id::{Digest, JobId};
 use crate::payload::Payload;
 use crate::retry::Retry;
@@ -103,5 +104,19 @@ impl Job {
     pub fn new(spec: Spec) -> Self {
         let state = State::new(&spec);
         Self { spec, state }
+    }
+
+    /// Its output.
+    ///
+    /// # Errors
+    /// Why there is none: `Failed`, `Cancelled`, or `Unfinished`.
+    pub fn output(self) -> Result<Payload> {
+        let (id, status) = (self.spec.id, self.state.status());
+        match self.state.phase {
+            Phase::Completed { output, .. } => Ok(output),
+            Phase::Failed { failure, .. } => Err(Error::Failed(failure)),
+            Phase::Cancelled { reason, .. } => Err(Error::Cancelled { id, reason }),
+            Phase::Pending { .. } | Phase::Running { .. } => Err(Error::Unfinished { id, status }),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use au_tests::machine;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -131,7 +132,7 @@ impl Browser {
 
     /// A picture of the window, a PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
-        base64(self.read("/screenshot").await.as_str().unwrap())
+        BASE64_STANDARD.decode(self.read("/screenshot").await.as_str().unwrap()).unwrap()
     }
 }
 
@@ -170,18 +171,4 @@ fn driver(folder: &Path) -> (Child, u16) {
 fn port(driver: &mut Child) -> Option<u16> {
     let lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
     lines.filter_map(|line| line.split(STARTED).nth(1)?.trim_end_matches('.').parse().ok()).next()
-}
-
-/// What base64 stands for.
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for digit in text.chars().filter_map(|digit| DIGITS.find(digit)) {
-        (bits, held) = ((bits << 6) | digit as u32, held + 6);
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    bytes
 }

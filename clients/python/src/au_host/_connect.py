@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from ._plans import Ask
+
 
 def settings(url: str, token: str | None, timeout: float) -> tuple[dict[str, Any], str | None]:
     """Give the settings of an httpx client, and the path of the Unix socket if it is one.
@@ -28,6 +30,23 @@ def settings(url: str, token: str | None, timeout: float) -> tuple[dict[str, Any
     environment = path is None and not _is_loopback(httpx.URL(url).host)
     chosen: dict[str, Any] = {"base_url": url, "headers": headers, "timeout": timeout, "trust_env": environment}
     return chosen, path
+
+
+def built(http: httpx.Client | httpx.AsyncClient, ask: Ask, timeout: float) -> httpx.Request:
+    """Give the request that asks this, of a host that may be silent for ``timeout`` seconds and what the answer may take."""
+    return http.build_request(
+        ask.method,
+        ask.path,
+        params=httpx.QueryParams(tuple(ask.query)) if ask.query else None,
+        headers=ask.headers,
+        content=ask.content,
+        timeout=httpx.Timeout(timeout, read=timeout + ask.patience),
+    )
+
+
+def silence(timeout: float) -> httpx.Timeout:
+    """Give how long a stream of events may be silent: it gives a sign of life every 15 seconds."""
+    return httpx.Timeout(timeout, read=timeout + 60)
 
 
 def _is_loopback(host: str) -> bool:

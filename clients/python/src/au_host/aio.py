@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from . import _plans, errors
-from ._connect import settings
+from ._connect import built, settings, silence
 from ._following import Following
 from ._payload import Input, Output
 from ._plans import Ask, FunctionInfo, Module, Plan
@@ -106,14 +106,7 @@ class AsyncClient:
             return done.value  # type: ignore[no-any-return]
 
     async def _send(self, ask: Ask) -> httpx.Response:
-        request = self._http.build_request(
-            ask.method,
-            ask.path,
-            params=httpx.QueryParams(tuple(ask.query)) if ask.query else None,
-            headers=ask.headers,
-            content=ask.content,
-            timeout=httpx.Timeout(self._timeout, read=self._timeout + ask.patience),
-        )
+        request = built(self._http, ask, self._timeout)
         if ask.pause:
             await asyncio.sleep(ask.pause)
         tried = 0
@@ -131,8 +124,7 @@ class AsyncClient:
             await asyncio.sleep(rest)
 
     def _stream(self, following: Following) -> AbstractAsyncContextManager[httpx.Response]:
-        # A silent stream gives a sign of life every 15 seconds.
-        patience = httpx.Timeout(self._timeout, read=self._timeout + 60)
+        patience = silence(self._timeout)
         return self._http.stream("GET", following.path, headers=following.headers(), timeout=patience)
 
 

@@ -16,7 +16,7 @@ use super::run::{self, Seat};
 use super::settle;
 use super::stop::{Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
-use crate::attempt::{Attempt, Report, Usage};
+use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
@@ -208,7 +208,7 @@ impl WasmBackend {
                 Some(begun) => begun,
                 None => match self.seated_in_time(attempt, &context.cancel).await? {
                     Ok(seated) => self.call(seated, attempt, context)?,
-                    Err(failure) => return Ok(nothing_ran(failure)),
+                    Err(failure) => return Ok(Report::failed(failure)),
                 },
             };
             match self.finish(now, &context.cancel).await {
@@ -250,8 +250,4 @@ impl WasmBackend {
 
 fn report(ended: Ended<Payload>) -> Report {
     Report { outcome: ended.outcome, usage: ended.usage }
-}
-
-fn nothing_ran(failure: Failure) -> Report {
-    Report { outcome: Err(failure), usage: Usage::default() }
 }

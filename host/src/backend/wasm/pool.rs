@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 use wasmtime::component::{Linker, types::ComponentItem};
 
@@ -105,10 +105,7 @@ impl Pools {
             None => None,
         };
         let shared = self.places.acquire().await.map_err(closed)?;
-        let lane = set.lane().ok_or_else(|| Error::fault("wasm backend", "places were miscounted"))?;
-        // Given back by the place, which has the semaphore by its lane.
-        shared.forget();
-        Ok(Place { lane, handles: self.handles, _own: own })
+        self.seat(&set, shared, own).ok_or_else(miscounted)
     }
 
     /// A place in an engine of its own, which goes with it. Memory that was written once is looked through after every attempt
@@ -116,10 +113,7 @@ impl Pools {
     pub(super) async fn apart(&self) -> Result<Place> {
         let shared = self.places.acquire().await.map_err(closed)?;
         let one = WasmConfig { attempts: 1, threads: 1, ..self.config.clone() };
-        let lane = Set::new(&one, Needs::usual(), &self.places).lane();
-        let lane = lane.ok_or_else(|| Error::fault("wasm backend", "places were miscounted"))?;
-        shared.forget();
-        Ok(Place { lane, handles: self.handles, _own: None })
+        self.seat(&Set::new(&one, Needs::usual(), &self.places), shared, None).ok_or_else(miscounted)
     }
 
     /// A place for an attempt that needs what most do, if there is one right now.
@@ -128,9 +122,14 @@ impl Pools {
             return None;
         }
         let shared = self.places.try_acquire().ok()?;
-        let lane = self.usual.lane()?;
+        self.seat(&self.usual, shared, None)
+    }
+
+    /// A place in a lane of this set, for a permit that is given back by the place, which has the semaphore by its lane.
+    fn seat(&self, set: &Set, shared: SemaphorePermit<'_>, own: Option<OwnedSemaphorePermit>) -> Option<Place> {
+        let lane = set.lane()?;
         shared.forget();
-        Some(Place { lane, handles: self.handles, _own: None })
+        Some(Place { lane, handles: self.handles, _own: own })
     }
 
     pub(super) fn ticker(&self) -> &ticker::Waker {
@@ -152,6 +151,10 @@ impl Pools {
         let mut others = lock(&self.others);
         others.entry(needs).or_insert_with(|| Arc::new(Set::new(&self.config, needs, &self.places))).clone()
     }
+}
+
+fn miscounted() -> Error {
+    Error::fault("wasm backend", "places were miscounted")
 }
 
 fn closed(error: AcquireError) -> Error {
