@@ -8,8 +8,8 @@ use super::{LOAD, has, listen, load, prepare, skip};
 
 /// What a commit is made of: the calls, and how far it is from one of them that is tried to the next.
 const CALLS: [(&str, usize); 6] = [
-    ("pwrite64", 7),
-    ("fdatasync", 3),
+    ("pwrite64", 4),
+    ("fdatasync", 2),
     ("fsync", 1),
     ("ftruncate", 1),
     ("rename,renameat2", 1),
