@@ -17,6 +17,7 @@ mod refusals;
 mod served;
 mod serving;
 mod submits;
+mod suites;
 mod tenants;
 mod tokens;
 mod wire;
