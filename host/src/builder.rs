@@ -11,6 +11,7 @@ use crate::host::{Host, Inner};
 use crate::id::WorkerId;
 use crate::middleware::{Chain, Middleware};
 use crate::modules::Modules;
+use crate::quota::Quotas;
 use crate::sandbox::SandboxPolicy;
 use crate::store::{LEASE, Store};
 
@@ -43,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) input_limit: u64,
     pub(crate) clock: Clock,
     pub(crate) middleware: Chain,
+    pub(crate) quotas: Quotas,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -67,6 +69,7 @@ impl Builder {
             input_limit: INPUT_LIMIT,
             clock: Clock::system(),
             middleware: Chain::default(),
+            quotas: Quotas::default(),
         };
         Self { store, modules, backend, settings }
     }
@@ -117,6 +120,13 @@ impl Builder {
     /// Adds a middleware, after those that were added before.
     pub fn middleware(mut self, middleware: Arc<dyn Middleware>) -> Self {
         self.settings.middleware.0.push(middleware);
+        self
+    }
+
+    /// How much each tenant may have. As much as it likes, unless said otherwise. A host that runs its own jobs only minds no
+    /// bound on how many run.
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.settings.quotas = quotas;
         self
     }
 

@@ -66,6 +66,7 @@ impl Inner {
 
     /// Ends the heartbeat and leaves the store.
     pub(crate) async fn end(&self) -> Result<()> {
+        self.tenants.write_all().await;
         let Some(duties) = self.duties.get() else { return Ok(()) };
         duties.stop.cancel();
         let heart = duties.heart.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -210,6 +211,12 @@ async fn listen(host: Weak<Inner>, mut changes: futures::stream::BoxStream<'stat
 async fn sweep(host: Weak<Inner>, pause: Duration, closing: CancellationToken) {
     while closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         let Some(inner) = host.upgrade() else { return };
+        if let Err(error) = inner.tenants.sweep(inner.now()).await {
+            tracing::warn!(
+                error = error.chain(),
+                "what tenants used in days gone by could not be removed; trying again"
+            );
+        }
         match inner.sweep().await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired jobs removed"),

@@ -115,6 +115,18 @@ pub enum Error {
         /// A good time to wait first.
         retry_after: Duration,
     },
+    /// A tenant has used up what it may have.
+    #[error("tenant {tenant} has used up its quota: {name} = {limit}")]
+    Quota {
+        /// Whose it is.
+        tenant: String,
+        /// Which one, as it is named in [`Quota`](crate::Quota) and in `[quota]`.
+        name: &'static str,
+        /// How much it is.
+        limit: u64,
+        /// When there may be some of it again.
+        retry_after: Duration,
+    },
     /// The host is going down and takes nothing new.
     #[error("the host is shutting down")]
     ShuttingDown,
@@ -235,6 +247,7 @@ impl Error {
             Self::Unfinished { .. } => Class::new("unfinished", 409, 5),
             Self::Request { misuse, .. } => misuse.class(),
             Self::RateLimited { .. } => Class::new("rate_limited", 429, 5),
+            Self::Quota { .. } => Class::new("quota", 429, 4),
             Self::ShuttingDown => Class::new("shutting_down", 503, 5),
             Self::StorageFull { .. } => Class::new("storage_full", 507, 5),
             Self::Missing { .. } => Class::new("not_built_in", 501, 2),
@@ -295,6 +308,8 @@ pub enum Misuse {
     BadHost,
     /// Too many follow jobs already.
     TooManyFollowers,
+    /// The host did not answer it in time. What was asked may have been done.
+    SlowHost,
     /// It met a bug of au-host.
     Panic,
 }
@@ -302,7 +317,7 @@ pub enum Misuse {
 impl Misuse {
     /// Those that a client gives as they are. The others tell what they are by their status: it gives them as [`Error::Remote`].
     #[cfg(feature = "client")]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadId,
         Self::BadQuery,
         Self::BadHeader,
@@ -317,6 +332,7 @@ impl Misuse {
         Self::BadMediaType,
         Self::BadHost,
         Self::TooManyFollowers,
+        Self::SlowHost,
         Self::Panic,
     ];
 
@@ -340,6 +356,7 @@ impl Misuse {
             Self::BadMediaType => Class::new("bad_media_type", 415, 2),
             Self::BadHost => Class::new("bad_host", 421, 4),
             Self::TooManyFollowers => Class::new("too_many_followers", 429, 5),
+            Self::SlowHost => Class::new("host_too_slow", 503, 5),
             Self::Panic => Class::new("internal", 500, 5),
         }
     }

@@ -18,16 +18,18 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{Digest, JobId, WorkerId};
-use crate::job::{Spec, Summary};
+use crate::job::{Spec, Summary, labels_bytes};
 use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::payload::Payload;
 use crate::queue::Queue;
+use crate::quota::TenantUsage;
 use crate::request::Request;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
+use crate::tenants::{Coming, Tenants};
 use crate::tokens::Tokens;
 
 /// Submits of a map that are under way at once.
@@ -74,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     /// Began with this host.
     pub(crate) steady: Steady,
+    pub(crate) tenants: Arc<Tenants>,
     pub(crate) worker: WorkerId,
     /// Where the host does its work, whoever calls from wherever.
     pub(crate) runtime: tokio::runtime::Handle,
@@ -135,10 +138,11 @@ impl Host {
         self.open()?;
         self.inner.settings.middleware.admit(&request, Way::Call).await?;
         let (module, sandbox) = self.inner.admit(&request).await?;
-        let Request { function, input, .. } = request;
+        let Request { function, input, principal, .. } = request;
+        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         let job = JobId::unkept(self.inner.now());
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        self.inner.execute(attempt, context).await
+        self.inner.metered(attempt, principal.as_deref(), context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -148,7 +152,7 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
-        self.inner.asked(&request, 1, request.input.len()).await?;
+        let _comes = self.inner.asked(&request, 1, request.bytes()).await?;
         let spec = self.inner.spec(request).await?;
         Ok(self.keep(spec).await?.handle)
     }
@@ -159,7 +163,7 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
     pub async fn submit_once(&self, request: Request) -> Result<Kept> {
-        self.inner.asked(&request, 1, request.input.len()).await?;
+        let _comes = self.inner.asked(&request, 1, request.bytes()).await?;
         let spec = self.inner.spec(request.clone()).await?;
         let module = spec.module;
         let kept = self.keep(spec).await?;
@@ -188,7 +192,9 @@ impl Host {
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
         request.may_be_many()?;
         let inputs: Vec<_> = inputs.into_iter().collect();
-        self.inner.asked(&request, inputs.len() as u64, inputs.iter().map(Payload::len).sum()).await?;
+        let labels = labels_bytes(&request.labels);
+        let bytes = inputs.iter().map(|input| input.len() + labels).sum();
+        let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
         let mut specs = Vec::new();
         for input in inputs {
             specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
@@ -309,6 +315,14 @@ impl Host {
         self.inner.worker
     }
 
+    /// What a tenant has and has used, and how much it may.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn usage_of(&self, tenant: &str) -> Result<TenantUsage> {
+        self.inner.tenants.usage(tenant, self.inner.now()).await
+    }
+
     /// Who may ask it over a network. Every host on its store knows the same tokens.
     #[must_use]
     pub fn tokens(&self) -> Tokens {
@@ -347,8 +361,10 @@ impl Inner {
         worker: WorkerId,
     ) -> Self {
         let takes = settings.takes;
+        let tenants = Arc::new(Tenants::new(settings.quotas.clone(), Arc::clone(&store), worker));
         Self {
             store,
+            tenants,
             modules,
             backend,
             worker,
@@ -392,9 +408,27 @@ impl Inner {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the middleware lets this be kept, as so many jobs.
-    async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<()> {
-        self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await
+    /// Whether the middleware and the quota of its tenant let this be kept, as so many jobs: before what is returned is dropped.
+    async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
+        self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await?;
+        let tenant = request.principal.as_deref();
+        // Whether there is any left.
+        self.tenants.fuel(tenant, None, self.now()).await?;
+        self.tenants.admit(tenant, jobs, bytes).await
+    }
+
+    /// One attempt, with no more fuel than its tenant has left for the day.
+    pub(crate) async fn metered(
+        &self,
+        mut attempt: Attempt,
+        tenant: Option<&str>,
+        context: &Context,
+    ) -> Result<Report> {
+        let fuel = attempt.sandbox.limits.fuel;
+        attempt.sandbox.limits.fuel = self.tenants.fuel(tenant, fuel, self.now()).await?;
+        let report = self.execute(attempt, context).await?;
+        self.tenants.used(tenant, report.usage.fuel, self.now());
+        Ok(report)
     }
 
     /// One attempt, within the middleware.

@@ -74,6 +74,7 @@ mod output;
 mod payload;
 mod place;
 mod queue;
+mod quota;
 mod recorder;
 #[cfg(feature = "wasm")]
 pub mod registry;
@@ -85,6 +86,7 @@ mod sandbox;
 mod scheduler;
 mod steady;
 pub mod store;
+mod tenants;
 mod time;
 mod token;
 mod tokens;
@@ -104,7 +106,8 @@ pub use handle::Handle;
 pub use host::{Host, Kept};
 pub use id::{Digest, JobId, ModuleName, ModuleRef, WorkerId};
 pub use job::{
-    CancelRequest, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, Phase, Size, Spec, State, Status, Summary,
+    CancelRequest, Counts, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, Phase, Size, Spec, State, Status,
+    Summary,
 };
 #[cfg(all(feature = "wasm", feature = "file"))]
 pub use local::{Local, LocalConfig, Removed};
@@ -112,6 +115,7 @@ pub use middleware::Middleware;
 pub use modules::Modules;
 pub use output::Output;
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};
+pub use quota::{Held, Quota, Quotas, TenantUsage};
 pub use request::Request;
 pub use retry::Retry;
 pub use sandbox::{DirGrant, GrantCeiling, Grants, Limits, Sandbox, SandboxPolicy, SandboxRequest};

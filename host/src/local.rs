@@ -18,6 +18,7 @@ use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::job::Status;
 use crate::known::KnownModules;
 use crate::middleware::Middleware;
+use crate::quota::Quotas;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
@@ -44,6 +45,8 @@ pub struct LocalConfig {
     pub durability: Durability,
     /// How the sandboxes are set up.
     pub wasm: WasmConfig,
+    /// How much each tenant may have.
+    pub quotas: Quotas,
     /// What may refuse requests and wraps attempts, in order: the first is outermost.
     pub middleware: Vec<Arc<dyn Middleware>>,
 }
@@ -142,6 +145,7 @@ impl Local {
             .policy(config.policy)
             .takes(config.takes)
             .default_ttl(config.default_ttl);
+        builder = builder.quotas(config.quotas);
         for middleware in config.middleware {
             builder = builder.middleware(middleware);
         }

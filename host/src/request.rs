@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::id::{Digest, JobId, ModuleRef};
-use crate::job::{IdempotencyKey, Options, Spec};
+use crate::job::{IdempotencyKey, Options, Spec, labels_bytes};
 use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::{Sandbox, SandboxRequest};
@@ -101,6 +101,11 @@ impl Request {
             ModuleRef::Digest(_) => false,
         };
         (named || module == spec.module) && self.function == spec.function && self.input == spec.input
+    }
+
+    /// Bytes that are kept of it, by [`Spec::bytes`].
+    pub(crate) fn bytes(&self) -> u64 {
+        self.input.len() + labels_bytes(&self.labels)
     }
 
     /// Whether it may stand for many jobs: it must not name one.

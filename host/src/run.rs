@@ -51,7 +51,8 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
-    let executing = AssertUnwindSafe(inner.execute(attempt(job), &context)).catch_unwind();
+    let executing =
+        AssertUnwindSafe(inner.metered(attempt(job), job.spec.options.principal.as_deref(), &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,
@@ -63,6 +64,11 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
     inner.ahead.ended(&job.spec, began.elapsed());
     match ended {
         Ok(Ok(report)) => report,
+        // It waits for its tenant's next day; this was no attempt.
+        Ok(Err(Error::Quota { retry_after, .. })) => {
+            stop.postpone(inner.now().plus(retry_after));
+            not_begun()
+        }
         Ok(Err(error)) => Report::failed(not_run(&error)),
         Err(_panic) => {
             tracing::error!(job = %job.spec.id, "the backend panicked; a bug of au-host");
@@ -121,7 +127,8 @@ impl Inner {
     fn settled(&self, spec: &Spec, state: &State, report: &Report, stop: &Stop) -> Option<State> {
         let cancelled = matches!(&report.outcome, Err(failure) if failure.kind == FailureKind::Cancelled);
         let next = if cancelled && stop.released.load(Ordering::Acquire) {
-            state.release(self.worker, self.now())
+            let at = if state.cancel.is_some() { self.now() } else { stop.again(self.now()) };
+            state.release(self.worker, at)
         } else {
             state.finish(spec, self.worker, report.clone(), self.now())
         };

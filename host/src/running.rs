@@ -1,13 +1,14 @@
 //! What a host runs now or is about to, and how each of it is stopped.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::JobId;
+use crate::time::Timestamp;
 
 /// What a host runs now.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub(crate) struct Stop {
     pub(crate) cancel: CancellationToken,
     /// Set before `cancel` when the job is to be given back, not cancelled.
     pub(crate) released: Arc<AtomicBool>,
+    /// Not to be started again before this, when it is given back; in microseconds since 1970.
+    until: Arc<AtomicI64>,
 }
 
 /// A job that runs here, until this is dropped, in whichever way that comes about.
@@ -143,6 +146,17 @@ impl Stop {
     pub(crate) fn release(&self) {
         self.released.store(true, Ordering::Release);
         self.cancel.cancel();
+    }
+
+    /// Gives the job back before it has begun, not to be started before this.
+    pub(crate) fn postpone(&self, until: Timestamp) {
+        self.until.store(until.as_micros(), Ordering::Release);
+        self.released.store(true, Ordering::Release);
+    }
+
+    /// When the job may be started again that is given back now.
+    pub(crate) fn again(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::from_micros(self.until.load(Ordering::Acquire)))
     }
 }
 

@@ -50,7 +50,9 @@ impl Inner {
     /// A place for a job that is being submitted, unless others must be started first.
     fn reserve(&self, spec: &Spec) -> Option<Places> {
         let due = spec.options.run_at <= spec.created;
-        if self.takes() == Takes::Nothing || !due || self.backlog.load(Ordering::Acquire) {
+        // How many it has running only the store knows, which minds that when it starts what waits.
+        let bound = self.tenants.quotas().of(spec.options.principal.as_deref()).running.is_some();
+        if self.takes() == Takes::Nothing || !due || bound || self.backlog.load(Ordering::Acquire) {
             return None;
         }
         let ahead = if is_light(spec) { self.ahead(1) } else { None };
@@ -225,7 +227,8 @@ impl Inner {
     }
 
     fn take(&self, now: Timestamp, limit: usize, only: Option<JobId>) -> Take {
-        Take { worker: self.worker, limit, now, only }
+        let quotas = self.tenants.quotas();
+        Take { worker: self.worker, limit, now, only, quotas: quotas.bound_running().then(|| Arc::clone(quotas)) }
     }
 
     fn pause(&self, next: Option<Timestamp>) -> Duration {

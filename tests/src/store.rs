@@ -13,6 +13,7 @@ mod listing;
 mod logs;
 mod naughty;
 mod notes;
+mod quotas;
 mod round_trip;
 mod shared;
 mod swaps;
@@ -55,6 +56,10 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "the job of a worker that left is due at once" => take::left_worker,
     "the job of an unknown worker is lost" => take::unknown_worker,
     "the job of a living worker is nobody else's" => take::living_worker,
+    "what each principal has is counted through every change" => quotas::held,
+    "whoever has as many running as it may waits, and others go on" => quotas::running,
+    "what waits for another of its principal is not due" => quotas::not_due,
+    "what runs already is taken up from the dead, whatever the quota" => quotas::lost,
     "a job lost for the last time is settled and not started" => take::lost_for_good,
     "a lost job whose cancel was asked for is cancelled" => take::lost_and_cancelled,
     "a released job is due again" => take::released,

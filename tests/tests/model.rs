@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use au_host::store::{Durability, Filter, Inserted, Query, Take, open};
 use au_host::{
-    Error, FailureKind, Job, JobId, KeyHolds, Level, LogEntry, Options, Owner, Progress, Report, Result, Spec, State,
-    Status, Store, Timestamp, WorkerId,
+    Error, FailureKind, Job, JobId, KeyHolds, Level, LogEntry, Options, Owner, Progress, Quota, Quotas, Report, Result,
+    Spec, State, Status, Store, Timestamp, WorkerId,
 };
 use au_tests::store::jobs::{NOW, failure, key, output, spec, worker};
 use proptest::prelude::*;
@@ -16,9 +17,9 @@ use proptest::prelude::*;
 /// Something done to a store. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Step {
-    Insert { key: Option<(u8, bool)>, delay: u8, priority: i8, ttl: Option<u8>, started: bool },
+    Insert { key: Option<(u8, bool)>, delay: u8, priority: i8, ttl: Option<u8>, started: bool, tenant: Option<u8> },
     InsertAgain { job: usize },
-    Take { worker: usize, limit: usize },
+    Take { worker: usize, limit: usize, bound: bool },
     Change { job: usize, change: Change, stale: bool },
     Remove { job: usize },
     Log { job: usize, lines: usize },
@@ -38,6 +39,7 @@ enum Change {
 }
 
 const WORKERS: usize = 3;
+const TENANTS: u8 = 3;
 
 fn step() -> impl Strategy<Value = Step> {
     let (job, worker) = (0..40_usize, 0..WORKERS);
@@ -53,11 +55,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]);
     let key = prop::option::of((0..3_u8, any::<bool>()));
     let ttl = prop::option::of(0..6_u8);
+    let tenant = prop::option::of(0..TENANTS);
     prop_oneof![
-        5 => (key, prop_oneof![2 => Just(0_u8), 1 => 1..5_u8], -1..2_i8, ttl, any::<bool>())
-            .prop_map(|(key, delay, priority, ttl, started)| Step::Insert { key, delay, priority, ttl, started }),
+        5 => (key, prop_oneof![2 => Just(0_u8), 1 => 1..5_u8], -1..2_i8, ttl, any::<bool>(), tenant).prop_map(
+            |(key, delay, priority, ttl, started, tenant)| Step::Insert { key, delay, priority, ttl, started, tenant }
+        ),
         1 => job.clone().prop_map(|job| Step::InsertAgain { job }),
-        3 => (worker.clone(), 0..4_usize).prop_map(|(worker, limit)| Step::Take { worker, limit }),
+        3 => (worker.clone(), 0..4_usize, prop::bool::ANY).prop_map(|(worker, limit, bound)| Step::Take { worker, limit, bound }),
         8 => (job.clone(), change, prop::bool::weighted(0.1))
             .prop_map(|(job, change, stale)| Step::Change { job, change, stale }),
         1 => job.clone().prop_map(|job| Step::Remove { job }),
@@ -124,12 +128,13 @@ impl Pair {
 
     async fn step(&mut self, step: Step) -> std::result::Result<(), TestCaseError> {
         match step {
-            Step::Insert { key, delay, priority, ttl, started } => {
+            Step::Insert { key, delay, priority, ttl, started, tenant } => {
                 let options = |options: &mut Options| {
                     options.run_at = self.now.plus(Duration::from_secs(delay.into()));
                     options.priority = priority.into();
                     options.ttl = ttl.map(|ttl| Duration::from_secs(ttl.into()));
                     options.key = key.and_then(|(name, kept)| named(name, kept));
+                    options.principal = tenant.map(|tenant| format!("tenant {tenant}"));
                     options.labels = [("priority".into(), priority.to_string())].into();
                 };
                 let mut spec = Spec { id: JobId::new(self.now), created: self.now, ..spec() };
@@ -150,8 +155,9 @@ impl Pair {
                     both!(self, |store| store.insert(&again)).ok();
                 }
             }
-            Step::Take { worker, limit } => {
-                let take = Take { worker: self.workers[worker], limit, now: self.now, only: None };
+            Step::Take { worker, limit, bound } => {
+                let quotas = bound.then(quotas);
+                let take = Take { worker: self.workers[worker], limit, now: self.now, only: None, quotas };
                 both!(self, |store| async {
                     let taken = store.take(&take).await?;
                     Ok((taken.started, taken.settled, taken.next_due))
@@ -233,8 +239,20 @@ impl Pair {
             }
         }
         both!(self, |store| store.scan(&Query::Expired { now: self.now, limit: 100 })).ok();
+        for tenant in 0..TENANTS {
+            both!(self, |store| store.held(&format!("tenant {tenant}"))).ok();
+        }
         Ok(())
     }
+}
+
+/// One of the tenants may have one job running, the next two, and the last as many as it likes.
+fn quotas() -> Arc<Quotas> {
+    let of = (1..u64::from(TENANTS)).map(|running| {
+        let quota = Quota { running: NonZeroU64::new(running), ..Quota::default() };
+        (format!("tenant {}", running - 1), quota)
+    });
+    Arc::new(Quotas { of: of.collect(), ..Quotas::default() })
 }
 
 fn named(name: u8, kept: bool) -> Option<au_host::IdempotencyKey> {

@@ -13,6 +13,7 @@ use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::http_section::{AuthSection, HttpSection, RateSection};
+use super::quota_section::QuotaSection;
 use super::trouble::{Result, Trouble};
 use au_host::units::{self, Size};
 
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthSection,
     /// How often `serve` lets them ask.
     pub(crate) rate_limit: RateSection,
+    /// How much each tenant may have.
+    pub(crate) quota: QuotaSection,
 }
 
 /// Between 1 and 4096.
@@ -113,6 +116,7 @@ impl Config {
         })?;
         config.sound()?;
         config.rate_limit.sound()?;
+        config.quota.sound()?;
         Ok(config)
     }
 
@@ -298,6 +302,9 @@ mod tests {
             ("[auth]\nrequire = true", "require"),
             ("[rate_limit]\ntoken_burst = 9", "token_per_second"),
             ("[rate_limit]\ntoken_per_second = 0", "zero"),
+            ("[quota]\nrunning = 0", "zero"),
+            ("[quota]\nstored = \"0\"", "stored"),
+            ("[quota.tenant.acme]\nrunnig = 1", "runnig"),
         ];
         for (text, word) in wrong {
             let why = Config::read(text).unwrap_err();

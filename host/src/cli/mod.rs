@@ -17,6 +17,7 @@ mod jobs;
 mod modules;
 mod output;
 mod place;
+mod quota_section;
 mod result;
 mod run;
 #[cfg(feature = "http")]

@@ -165,6 +165,7 @@ impl Place {
             durability: self.config.durability(),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::small() },
             compiler: None,
+            quotas: self.config.quota.quotas(),
             middleware: Vec::new(),
         }
     }

@@ -18,6 +18,7 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::RateLimited { .. } | Error::Busy { .. } | Error::ShuttingDown => {
             "wait for as long as Retry-After says, and repeat it"
         }
+        Error::Quota { .. } => "wait until some of it is free again, or ask the host's operator for more",
         Error::Conflict(_) => "repeat it",
         Error::KeyTaken { .. } => "give each call an Idempotency-Key of its own",
         Error::Unfinished { .. } => "GET /v1/jobs/{id}?wait=30s waits for it",
@@ -76,6 +77,9 @@ fn misused(misuse: Misuse) -> &'static str {
         Misuse::TooSlow => "send it again, over a faster connection",
         Misuse::TooLarge | Misuse::LongUrl => "send less at a time, or have the host's operator raise the limit",
         Misuse::TooManyFollowers => "wait a little, or follow fewer jobs at a time",
+        Misuse::SlowHost => {
+            "look whether it was done, then repeat it; with an Idempotency-Key a submit can be repeated at once"
+        }
         Misuse::Panic => "tell the host's operator the request_id; it is a bug of au-host",
         _ => "GET /openapi.json says what can be asked, and how",
     }

@@ -16,7 +16,7 @@ use super::listen::Listen;
 use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
-use super::{bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, submit, upload};
+use super::{bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, stats, submit, upload, usage};
 use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
@@ -41,6 +41,7 @@ struct Inner {
     followers: Arc<Semaphore>,
     uploads: Semaphore,
     spool: std::path::PathBuf,
+    totals: stats::Totals,
     drain: CancellationToken,
 }
 
@@ -63,6 +64,7 @@ impl App {
             followers: Arc::new(Semaphore::new(limits.followers)),
             uploads: Semaphore::new(limits.uploads.max(1)),
             spool: config.spool.clone().unwrap_or_else(std::env::temp_dir),
+            totals: stats::Totals::default(),
             limits,
             drain,
         }))
@@ -99,6 +101,10 @@ impl App {
 
     pub(super) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(super) fn totals(&self) -> &stats::Totals {
+        &self.0.totals
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -150,6 +156,8 @@ pub(super) fn routes(app: App) -> Router {
         .route("/v1/modules", get(modules::list).put(upload::upload))
         .route("/v1/modules/{module}", get(modules::show).put(upload::upload_as).delete(modules::remove))
         .route("/v1/aliases/{name}", put(modules::alias).delete(modules::unalias))
+        .route("/v1/stats", get(stats::stats))
+        .route("/v1/usage", get(usage::usage))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))

@@ -51,9 +51,11 @@ mod problem;
 mod query;
 mod request_id;
 mod server;
+mod stats;
 mod submit;
 mod tls;
 mod upload;
+mod usage;
 
 pub use config::{Auth, HttpConfig, HttpLimits};
 pub use listen::Listen;

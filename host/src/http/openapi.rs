@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submit, upload};
+use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, stats, submit, upload, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,7 @@ use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submi
         submit::submit,
         bulk::bulk,
         jobs::list,
+        stats::stats,
         job::show,
         job::remove,
         job::output,
@@ -36,6 +37,7 @@ use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, submi
         modules::remove,
         modules::alias,
         modules::unalias,
+        usage::usage,
         health::alive,
         health::ready,
         metrics::metrics,
@@ -102,6 +104,8 @@ pub(super) struct Problem {
     name: Option<String>,
     /// The reason alone.
     why: Option<String>,
+    /// The quota that is used up: its name and limit.
+    quota: Option<serde_json::Value>,
 }
 
 #[derive(IntoResponses)]
@@ -158,6 +162,43 @@ pub(super) struct Job {
 struct PayloadSize {
     content_type: String,
     bytes: u64,
+}
+
+/// What a tenant has and has used, and how much it may.
+#[derive(ToSchema)]
+pub(super) struct Usage {
+    tenant: String,
+    held: Held,
+    /// Units of fuel of its attempts that ended today, UTC.
+    fuel_today: u64,
+    quota: Quota,
+}
+
+/// What a tenant has.
+#[derive(ToSchema)]
+struct Held {
+    jobs: Counts,
+    /// Bytes of all its jobs: inputs, outputs, labels and logs.
+    stored: u64,
+}
+
+/// How many jobs have which status. What has expired counts until it is removed.
+#[derive(ToSchema)]
+pub(super) struct Counts {
+    pending: u64,
+    running: u64,
+    completed: u64,
+    failed: u64,
+    cancelled: u64,
+}
+
+/// How much a tenant may have; null is as much as it likes.
+#[derive(ToSchema)]
+struct Quota {
+    running: Option<u64>,
+    queued: Option<u64>,
+    stored: Option<u64>,
+    fuel_per_day: Option<u64>,
 }
 
 /// A module.

@@ -73,6 +73,9 @@ pub(super) fn document(error: &Error) -> Value {
         Error::Failed(failure) => {
             member("failure", json!(failure));
         }
+        Error::Quota { name, limit, .. } => {
+            member("quota", json!({ "name": name, "limit": limit }));
+        }
         Error::Module { code, .. } => {
             member("rule", crate::failure::clean(code, 256).into());
         }
@@ -116,7 +119,9 @@ fn detail(error: &Error) -> String {
 
 fn wait(error: &Error) -> Option<Duration> {
     match error {
-        Error::Busy { retry_after } | Error::RateLimited { retry_after, .. } => Some(*retry_after),
+        Error::Busy { retry_after } | Error::RateLimited { retry_after, .. } | Error::Quota { retry_after, .. } => {
+            Some(*retry_after)
+        }
         other => matches!(other.class().status, 429 | 503).then_some(SECOND),
     }
 }

@@ -17,7 +17,7 @@ mod status;
 mod summary;
 
 pub use state::{CancelRequest, Illegal, Owner, Phase, State};
-pub use status::Status;
+pub use status::{Counts, Status};
 pub use summary::{Size, Summary};
 
 /// What was asked for. Written once.
@@ -35,6 +35,19 @@ pub struct Spec {
     pub input: Payload,
     /// Everything else about it.
     pub options: Options,
+}
+
+impl Spec {
+    /// Bytes that are kept of it on behalf of its caller: its input and labels.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.input.len() + labels_bytes(&self.options.labels)
+    }
+}
+
+/// Bytes of labels.
+pub(crate) fn labels_bytes(labels: &BTreeMap<String, String>) -> u64 {
+    labels.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
 }
 
 /// How a job is to be run and kept.

@@ -60,3 +60,31 @@ impl std::str::FromStr for Status {
         })
     }
 }
+
+/// How many jobs have which status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Those that wait for a worker, or for their time.
+    pub pending: u64,
+    /// Those that a worker has, dead or alive.
+    pub running: u64,
+    /// Those with an output.
+    pub completed: u64,
+    /// Those without one.
+    pub failed: u64,
+    /// Those that were stopped.
+    pub cancelled: u64,
+}
+
+impl Counts {
+    /// The count of one status.
+    pub fn of(&mut self, status: Status) -> &mut u64 {
+        match status {
+            Status::Pending => &mut self.pending,
+            Status::Running => &mut self.running,
+            Status::Completed => &mut self.completed,
+            Status::Failed => &mut self.failed,
+            Status::Cancelled => &mut self.cancelled,
+        }
+    }
+}

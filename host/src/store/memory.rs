@@ -11,11 +11,12 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Change, Depth, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
+use super::{Change, Depth, Heartbeat, Inserted, Note, Query, Store, Take, Taken, logged};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
-use crate::job::{Job, KeyHolds, Owner, Phase, State, Summary};
+use crate::job::{Counts, Job, KeyHolds, Owner, Phase, State, Summary};
+use crate::quota::Held;
 use crate::time::Timestamp;
 
 /// Jobs in memory. See [`Store`] for what it promises; it survives nothing.
@@ -73,7 +74,13 @@ impl Store for MemoryStore {
     }
 
     async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
-        self.jobs().kept_mut(id)?.log.extend_from_slice(entries);
+        let mut jobs = self.jobs();
+        let kept = jobs.kept_mut(id)?;
+        kept.log.extend_from_slice(entries);
+        let (principal, bytes) = (kept.job.spec.options.principal.clone(), logged(entries));
+        if let Some(held) = principal.and_then(|principal| jobs.held.get_mut(&principal)) {
+            held.stored += bytes;
+        }
         Ok(())
     }
 
@@ -121,6 +128,16 @@ impl Store for MemoryStore {
         Ok(Depth { pending, due: due().count() as u64, oldest_due: due().min(), running })
     }
 
+    async fn held(&self, principal: &str) -> Result<Held> {
+        Ok(self.jobs().held.get(principal).copied().unwrap_or_default())
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        self.jobs().kept.values().for_each(|kept| *counts.of(kept.job.state.status()) += 1);
+        Ok(counts)
+    }
+
     async fn ready(&self) -> Result<()> {
         Ok(())
     }
@@ -142,6 +159,7 @@ struct Jobs {
     workers: HashMap<WorkerId, Timestamp>,
     pending: BTreeSet<Turn>,
     running: BTreeSet<Turn>,
+    held: HashMap<String, Held>,
     expiring: BTreeSet<(Timestamp, JobId)>,
 }
 
@@ -195,8 +213,11 @@ impl Jobs {
     }
 
     fn remove(&mut self, id: JobId) -> bool {
-        let Some(Kept { job, .. }) = self.kept.remove(&id) else { return false };
+        let Some(Kept { job, log }) = self.kept.remove(&id) else { return false };
         self.unindex(&job);
+        if let Some(held) = self.held_of(&job) {
+            held.stored -= logged(&log);
+        }
         if let Some(key) = job.spec.options.scoped_key().filter(|key| self.keys.get(key) == Some(&id)) {
             self.keys.remove(&key);
         }
@@ -207,7 +228,15 @@ impl Jobs {
         let mut turns: Vec<Turn> = match take.only {
             Some(id) => self.turn_of(id, take).into_iter().collect(),
             None => {
-                let due = self.pending.iter().filter(|(_, due, _)| *due <= take.now).take(take.limit);
+                let mut rooms = HashMap::new();
+                let mut fits = |id: &JobId| {
+                    let Some((name, room)) = self.room(*id, take) else { return true };
+                    let left: &mut u64 = rooms.entry(name).or_insert(room);
+                    let fits = *left > 0;
+                    *left = left.saturating_sub(1);
+                    fits
+                };
+                let due = self.pending.iter().filter(|(_, due, id)| *due <= take.now && fits(id)).take(take.limit);
                 due.chain(self.lost(take.worker, take.now)).copied().collect()
             }
         };
@@ -218,8 +247,27 @@ impl Jobs {
             self.start(id, take, &mut taken);
         }
         let lost_left = self.lost(take.worker, take.now).next().map(|_| take.now);
-        taken.next_due = self.pending.iter().map(|(_, due, _)| *due).chain(lost_left).min();
+        let roomy = |id: &JobId| self.room(*id, take).is_none_or(|(_, room)| room > 0);
+        let pending = self.pending.iter().filter(|(_, _, id)| roomy(id)).map(|(_, due, _)| *due);
+        taken.next_due = pending.chain(lost_left).min();
         taken
+    }
+
+    /// Whose a job is that may not have as many running as it likes, and how many more it may have.
+    fn room(&self, id: JobId, take: &Take) -> Option<(&str, u64)> {
+        let quotas = take.quotas.as_ref()?;
+        let principal = self.kept.get(&id)?.job.spec.options.principal.as_deref()?;
+        let running = self.held.get(principal).map_or(0, |held| held.jobs.running);
+        quotas.room(Some(principal), running).map(|room| (principal, room))
+    }
+
+    /// What the principal of a job has, if it has one.
+    fn held_of(&mut self, job: &Job) -> Option<&mut Held> {
+        let principal = job.spec.options.principal.as_ref()?;
+        if !self.held.contains_key(principal) {
+            self.held.insert(principal.clone(), Held::default());
+        }
+        self.held.get_mut(principal)
     }
 
     /// The turn of this one job, if it is due.
@@ -271,6 +319,10 @@ impl Jobs {
     }
 
     fn index(&mut self, job: &Job) {
+        if let Some(held) = self.held_of(job) {
+            *held.jobs.of(job.state.status()) += 1;
+            held.stored += bytes(job);
+        }
         let Some(turn) = turn(job) else {
             self.expiring.extend(job.state.expires(&job.spec).map(|at| (at, job.spec.id)));
             return;
@@ -282,6 +334,10 @@ impl Jobs {
     }
 
     fn unindex(&mut self, job: &Job) {
+        if let Some(held) = self.held_of(job) {
+            *held.jobs.of(job.state.status()) -= 1;
+            held.stored -= bytes(job);
+        }
         if let Some(turn) = turn(job) {
             self.pending.remove(&turn);
             self.running.remove(&turn);
@@ -299,6 +355,14 @@ fn turn(job: &Job) -> Option<Turn> {
         _ => return None,
     };
     Some((Reverse(job.spec.options.priority), due, job.spec.id))
+}
+
+fn bytes(job: &Job) -> u64 {
+    let output = match &job.state.phase {
+        Phase::Completed { output, .. } => output.len(),
+        _ => 0,
+    };
+    job.spec.bytes() + output
 }
 
 fn expired(job: &Job, now: Timestamp) -> bool {

@@ -4,6 +4,7 @@
 //! it is given. A type is a store when it passes the conformance suite in `tests/src/store.rs`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use futures::stream::BoxStream;
 use crate::attempt::LogEntry;
 use crate::error::Result;
 use crate::id::{Digest, JobId, WorkerId};
-use crate::job::{Job, State, Status, Summary};
+use crate::job::{Counts, Job, State, Status, Summary};
+use crate::quota::{Held, Quotas};
 use crate::time::Timestamp;
 
 #[cfg(feature = "file")]
@@ -93,6 +95,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// How many jobs wait and run at `now`, at a cost that does not depend on how many have finished.
     async fn depth(&self, now: Timestamp) -> Result<Depth>;
 
+    /// What this principal has here, at a cost that does not depend on how much it is. What has expired counts until it is removed.
+    async fn held(&self, principal: &str) -> Result<Held>;
+
+    /// How many jobs have which status, of all principals. What has expired counts until it is removed. This may look at all.
+    async fn counts(&self) -> Result<Counts>;
+
     /// Whether the store takes writes: `Err` says why not.
     async fn ready(&self) -> Result<()>;
 }
@@ -139,6 +147,9 @@ pub struct Take {
     pub now: Timestamp,
     /// Nothing but this job, if it is due.
     pub only: Option<JobId>,
+    /// How many jobs each principal may have running, in all: beyond that its due ones wait, and are as if they were not due.
+    /// `only` is not held against it; nor are lost jobs, which run already.
+    pub quotas: Option<Arc<Quotas>>,
 }
 
 /// What was started.
@@ -221,3 +232,8 @@ pub enum Change {
 
 /// How long a lease lasts when nobody says otherwise. Stores that see a worker die by other means do not wait for it.
 pub const LEASE: Duration = Duration::from_secs(10);
+
+/// Bytes of lines of a log.
+fn logged(entries: &[LogEntry]) -> u64 {
+    entries.iter().map(|entry| entry.message.len() as u64).sum()
+}

@@ -99,5 +99,5 @@ pub fn finished(job: &Job, worker: WorkerId, report: Report) -> State {
 /// Take one for this worker, now.
 #[must_use]
 pub fn take(worker: WorkerId, limit: usize) -> Take {
-    Take { worker, limit, now: NOW, only: None }
+    Take { worker, limit, now: NOW, only: None, quotas: None }
 }

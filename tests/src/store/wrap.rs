@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
-use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
+use au_host::{Counts, Held, Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
 use super::Open;
@@ -106,6 +106,14 @@ impl Store for Picked {
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         (self.pick)().depth(now).await
+    }
+
+    async fn held(&self, principal: &str) -> Result<Held> {
+        (self.pick)().held(principal).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        (self.pick)().counts().await
     }
 
     async fn ready(&self) -> Result<()> {

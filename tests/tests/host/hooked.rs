@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
-use au_host::{Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
+use au_host::{Counts, Held, Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
 
 /// What happens around the calls. Nothing, unless said otherwise.
@@ -119,6 +119,14 @@ impl<H: Hooks> Store for Hooked<H> {
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         self.store.depth(now).await
+    }
+
+    async fn held(&self, principal: &str) -> Result<Held> {
+        self.store.held(principal).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        self.store.counts().await
     }
 
     async fn ready(&self) -> Result<()> {

@@ -12,6 +12,7 @@ mod metrics;
 mod modules;
 mod openapi;
 mod program;
+mod quotas;
 mod rates;
 mod refusals;
 mod served;

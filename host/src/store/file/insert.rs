@@ -27,6 +27,8 @@ pub(super) struct Insertion {
     input: Placed,
     output: Option<Placed>,
     tags: Vec<Vec<u8>>,
+    principal: Option<Vec<u8>>,
+    bytes: i64,
 }
 
 impl Insertion {
@@ -43,6 +45,8 @@ impl Insertion {
             spec: record::write_spec(spec, input.stored()),
             state: record::write_state(state, output.as_ref().map(Placed::stored)),
             tags: tags(spec),
+            principal: spec.options.principal.as_ref().map(|name| name.as_bytes().to_owned()),
+            bytes: signed(spec.bytes() + output.as_ref().map_or(0, |output| output.stored().length)),
             input,
             output,
         }
@@ -91,8 +95,8 @@ impl Insertion {
 
     fn add_row(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let mut statement = connection.prepare_cached(
-            "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+            "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output,
+                principal, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
         )?;
         let columns = &self.columns;
         let added = statement.execute(params![
@@ -109,6 +113,8 @@ impl Insertion {
             self.state,
             self.input.inline(),
             self.output.as_ref().and_then(Placed::inline),
+            self.principal,
+            self.bytes,
         ])?;
         Ok(added == 1)
     }
@@ -126,6 +132,11 @@ impl Work for Insertion {
     fn undone(&mut self) {
         self.keep(false);
     }
+}
+
+/// A count as SQLite has it.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// How [`KeyHolds`] is written in a row. Never renumbered.

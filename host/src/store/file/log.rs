@@ -27,7 +27,7 @@ pub(super) fn pieces(entries: &[LogEntry]) -> Vec<Piece> {
 }
 
 /// Adds lines to the end of a log.
-pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece]) -> Applied<()> {
+pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece], bytes: i64) -> Applied<()> {
     if !is_kept(connection, id)? {
         return Ok(Err(Error::not_found("job", id)));
     }
@@ -41,6 +41,10 @@ pub(super) fn append(connection: &Connection, id: JobId, pieces: &[Piece]) -> Ap
         statement.execute(params![id.as_bytes(), first, count, lines])?;
         first += count;
     }
+    // Only what is somebody's is held against a quota.
+    let mut statement =
+        connection.prepare_cached("UPDATE job SET bytes = bytes + ?2 WHERE id = ?1 AND principal IS NOT NULL")?;
+    statement.execute(params![id.as_bytes(), bytes])?;
     Ok(Ok(()))
 }
 

@@ -11,12 +11,13 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rusqlite::Connection;
 
-use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
+use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, logged};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
-use crate::job::{Job, Phase, State, Summary};
+use crate::job::{Counts, Job, Phase, State, Summary};
 use crate::payload::Payload;
+use crate::quota::Held;
 use crate::time::Timestamp;
 
 mod advance;
@@ -35,6 +36,7 @@ mod row;
 mod scan;
 mod schema;
 mod take;
+mod tenant;
 mod watch;
 mod workers;
 mod writer;
@@ -237,8 +239,8 @@ impl Store for FileStore {
     }
 
     async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
-        let pieces = log::pieces(entries);
-        self.writer.write(move |connection: &Connection| log::append(connection, id, &pieces)).await
+        let (pieces, bytes) = (log::pieces(entries), insert::signed(logged(entries)));
+        self.writer.write(move |connection: &Connection| log::append(connection, id, &pieces, bytes)).await
     }
 
     async fn read_log(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
@@ -292,6 +294,15 @@ impl Store for FileStore {
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         let readers = Arc::clone(&self.readers);
         self.readers.blocking(move || readers.read(|connection| depth::depth(connection, now))).await
+    }
+
+    async fn held(&self, principal: &str) -> Result<Held> {
+        self.readers.read(|connection| tenant::held(connection, principal))
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let readers = Arc::clone(&self.readers);
+        self.readers.blocking(move || readers.read(tenant::counts)).await
     }
 
     async fn ready(&self) -> Result<()> {

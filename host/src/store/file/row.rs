@@ -5,6 +5,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::codec::Damage;
+use super::insert;
 use super::payloads::Placed;
 use super::record::{self, Record};
 use crate::error::Error;
@@ -128,7 +129,7 @@ impl Kept {
     pub(super) fn advance(&self, connection: &Connection, id: JobId) -> rusqlite::Result<bool> {
         // The end of time to live is reckoned here because only the row knows the span; it stops at the end of time.
         let mut statement = connection.prepare_cached(
-            "UPDATE job SET status = ?2, version = ?3, due = ?4, worker = ?5, state = ?6, output = ?7, expires = CASE
+            "UPDATE job SET status = ?2, version = ?3, due = ?4, worker = ?5, state = ?6, output = ?7, bytes = bytes + ?9, expires = CASE
                 WHEN ?8 IS NULL OR ttl IS NULL THEN NULL
                 WHEN ?8 > 0 AND ttl > 9223372036854775807 - ?8 THEN 9223372036854775807
                 ELSE ?8 + ttl END
@@ -144,6 +145,7 @@ impl Kept {
             self.record,
             self.output.as_ref().and_then(Placed::inline),
             columns.finished,
+            self.output.as_ref().map_or(0, |output| insert::signed(output.stored().length)),
         ])?;
         Ok(changed == 1)
     }

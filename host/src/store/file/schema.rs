@@ -16,7 +16,7 @@ use crate::store::Durability;
 const FILE: &str = "jobs.db";
 /// Says that a write to the disk once failed, so that what the write-ahead log holds may not be on it.
 const FAILED: &str = "jobs.failed";
-/// 2 added the notes.
+/// 2 added the notes, and what each tenant has.
 const VERSION: i64 = 2;
 /// Says that the file is ours: "auho".
 const APPLICATION: i64 = 0x6175_686f;
@@ -39,7 +39,9 @@ const TABLES: &str = "
         spec BLOB NOT NULL,
         state BLOB NOT NULL,
         input BLOB,                 -- NULL when it is in a file
-        output BLOB
+        output BLOB,
+        principal BLOB,
+        bytes INTEGER NOT NULL DEFAULT 0    -- that are held against a quota
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX job_pending ON job (priority DESC, due, id) WHERE status = 0;
     CREATE INDEX job_running ON job (worker, id) WHERE status = 1;
@@ -63,6 +65,48 @@ const TABLES: &str = "
 
 /// What a database of version 1 lacks.
 const NOTES: &str = "CREATE TABLE note (name BLOB NOT NULL PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;";
+
+/// What the jobs of a database of version 1 do not tell in a column. The bytes of payloads in files are not found again.
+const PRINCIPALS: &str = "
+    ALTER TABLE job ADD COLUMN principal BLOB;
+    ALTER TABLE job ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    UPDATE job SET principal = substr(tag.tag, 2), bytes = coalesce(length(input), 0) + coalesce(length(output), 0)
+        FROM tag WHERE tag.tag >= x'70' AND tag.tag < x'71' AND job.id = tag.id;
+";
+
+/// What each principal has, counted along with every change of a job. By trigger, because a change of state does not know whose
+/// the job is; a job that is nobody's costs no more than the look at that.
+const TENANTS: &str = "
+    CREATE TABLE tenant (
+        name BLOB NOT NULL PRIMARY KEY, pending INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0,
+        completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0,
+        stored INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX job_pending_of ON job (principal, priority DESC, due, id) WHERE status = 0;
+    CREATE TRIGGER tenant_insert AFTER INSERT ON job WHEN NEW.principal IS NOT NULL BEGIN
+        INSERT INTO tenant (name) SELECT NEW.principal
+            WHERE NOT EXISTS (SELECT 1 FROM tenant WHERE name = NEW.principal);
+        UPDATE tenant SET pending = pending + (NEW.status = 0), running = running + (NEW.status = 1),
+            completed = completed + (NEW.status = 2), failed = failed + (NEW.status = 3),
+            cancelled = cancelled + (NEW.status = 4), stored = stored + NEW.bytes WHERE name = NEW.principal;
+    END;
+    CREATE TRIGGER tenant_update AFTER UPDATE OF status, bytes ON job
+        WHEN NEW.principal IS NOT NULL AND (NEW.status <> OLD.status OR NEW.bytes <> OLD.bytes) BEGIN
+        UPDATE tenant SET pending = pending + (NEW.status = 0) - (OLD.status = 0),
+            running = running + (NEW.status = 1) - (OLD.status = 1),
+            completed = completed + (NEW.status = 2) - (OLD.status = 2),
+            failed = failed + (NEW.status = 3) - (OLD.status = 3),
+            cancelled = cancelled + (NEW.status = 4) - (OLD.status = 4),
+            stored = stored + NEW.bytes - OLD.bytes WHERE name = NEW.principal;
+    END;
+    CREATE TRIGGER tenant_delete AFTER DELETE ON job WHEN OLD.principal IS NOT NULL BEGIN
+        UPDATE tenant SET pending = pending - (OLD.status = 0), running = running - (OLD.status = 1),
+            completed = completed - (OLD.status = 2), failed = failed - (OLD.status = 3),
+            cancelled = cancelled - (OLD.status = 4), stored = stored - OLD.bytes WHERE name = OLD.principal;
+    END;
+    INSERT INTO tenant SELECT principal, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3),
+        sum(status = 4), sum(bytes) FROM job WHERE principal IS NOT NULL GROUP BY principal;
+";
 
 /// The database of one data folder.
 #[derive(Clone, Debug)]
@@ -202,10 +246,9 @@ fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
     if version >= VERSION {
         return Ok(version);
     }
-    if version == 0 {
-        transaction.execute_batch(TABLES)?;
-    }
+    transaction.execute_batch(if version == 0 { TABLES } else { PRINCIPALS })?;
     transaction.execute_batch(NOTES)?;
+    transaction.execute_batch(TENANTS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.commit().map(|()| VERSION)

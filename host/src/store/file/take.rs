@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{self, Meaning};
 use super::row::{self, Kept, Whole};
+use super::tenant::{self, Waiting};
 use super::workers::Workers;
 use super::writer::{Applied, Work};
 use crate::id::{JobId, WorkerId};
@@ -22,6 +23,23 @@ const INPUTS: u64 = 64 << 20;
 
 /// In the order in which due jobs are started.
 type Turn = (Reverse<i32>, i64, JobId);
+
+/// Whose jobs are looked at.
+#[derive(Clone, Copy, Debug)]
+enum Whose<'a> {
+    All,
+    /// Those of one principal, or of none.
+    Of(Option<&'a [u8]>),
+}
+
+impl<'a> Whose<'a> {
+    fn pick(self, all: &'a str, of: &'a str) -> &'a str {
+        match self {
+            Self::All => all,
+            Self::Of(_) => of,
+        }
+    }
+}
 
 /// Jobs being taken.
 #[derive(Debug)]
@@ -55,7 +73,7 @@ impl Work for Taking {
             let Some((_, _, id)) = turns.next() else { break };
             self.start(connection, id, &mut answer)?;
         }
-        answer.next_due = next_due(connection)?;
+        answer.next_due = self.next_due(connection)?;
         if turns.next().is_some() {
             answer.next_due = Some(answer.next_due.map_or(self.take.now, |at| at.min(self.take.now)));
         }
@@ -103,22 +121,51 @@ impl Taking {
         Ok(turns)
     }
 
-    /// The first of the pending jobs whose time has come, priority by priority: what is due later is never looked at.
+    /// The first of the pending jobs whose time has come, of all who wait or of those who have room.
     fn pending(&self, connection: &Connection, turns: &mut Vec<Turn>) -> rusqlite::Result<()> {
+        let wanted = self.take.limit.saturating_add(SPARE);
+        match self.waiting(connection)? {
+            None => self.pending_of(connection, Whose::All, wanted, turns),
+            Some(waiting) => waiting.iter().try_for_each(|Waiting { principal, room }| {
+                let most = usize::try_from(*room).unwrap_or(usize::MAX).min(wanted);
+                self.pending_of(connection, Whose::Of(principal.as_deref()), most, turns)
+            }),
+        }
+    }
+
+    /// Those whose jobs may be started, unless everybody's may be.
+    fn waiting(&self, connection: &Connection) -> rusqlite::Result<Option<Vec<Waiting>>> {
+        self.take.quotas.as_ref().map_or(Ok(None), |quotas| tenant::waiting(connection, quotas))
+    }
+
+    /// At most so many of them, priority by priority: what is due later is never looked at.
+    fn pending_of(
+        &self,
+        connection: &Connection,
+        whose: Whose<'_>,
+        wanted: usize,
+        turns: &mut Vec<Turn>,
+    ) -> rusqlite::Result<()> {
         let now = self.take.now.as_micros();
-        let wanted = turns.len() + self.take.limit.saturating_add(SPARE);
+        let wanted = turns.len().saturating_add(wanted);
         let mut below = i64::MAX;
-        while let Some((priority, due)) = next_priority(connection, below)? {
+        while let Some((priority, due)) = next_priority(connection, whose, below)? {
             below = priority;
             if due > now {
                 continue;
             }
-            let mut statement = connection.prepare_cached(
+            let left = i64::try_from(wanted - turns.len()).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(whose.pick(
                 "SELECT priority, due, id FROM job WHERE status = 0 AND priority = ?1 AND due <= ?2
                     ORDER BY due, id LIMIT ?3",
-            )?;
-            let left = i64::try_from(wanted - turns.len()).unwrap_or(i64::MAX);
-            for turn in statement.query_map(params![priority, now, left], read_turn)? {
+                "SELECT priority, due, id FROM job WHERE status = 0 AND principal IS ?4 AND priority = ?1 AND due <= ?2
+                    ORDER BY due, id LIMIT ?3",
+            ))?;
+            let rows = match whose {
+                Whose::All => statement.query_map(params![priority, now, left], read_turn)?,
+                Whose::Of(who) => statement.query_map(params![priority, now, left, who], read_turn)?,
+            };
+            for turn in rows {
                 turns.push(turn?);
             }
             if turns.len() >= wanted {
@@ -126,6 +173,21 @@ impl Taking {
             }
         }
         Ok(())
+    }
+
+    /// When the first job falls due of those who have room.
+    fn next_due(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+        let mut first = None;
+        match self.waiting(connection)? {
+            None => first = next_due(connection, Whose::All)?,
+            Some(waiting) => {
+                for Waiting { principal, .. } in &waiting {
+                    let next = next_due(connection, Whose::Of(principal.as_deref()))?;
+                    first = first.into_iter().chain(next).min();
+                }
+            }
+        }
+        Ok(first)
     }
 
     fn start(&self, connection: &Connection, id: JobId, answer: &mut Started) -> rusqlite::Result<()> {
@@ -177,10 +239,10 @@ pub(super) fn lost_workers(
 }
 
 /// When the first pending job falls due.
-fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+fn next_due(connection: &Connection, whose: Whose<'_>) -> rusqlite::Result<Option<Timestamp>> {
     let mut below = i64::MAX;
     let mut first: Option<i64> = None;
-    while let Some((priority, due)) = next_priority(connection, below)? {
+    while let Some((priority, due)) = next_priority(connection, whose, below)? {
         below = priority;
         first = Some(first.map_or(due, |first| first.min(due)));
     }
@@ -188,11 +250,18 @@ fn next_due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 }
 
 /// The highest priority below this one that a pending job has, and when its first job falls due.
-fn next_priority(connection: &Connection, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
-    let mut statement = connection.prepare_cached(
+fn next_priority(connection: &Connection, whose: Whose<'_>, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+    let mut statement = connection.prepare_cached(whose.pick(
         "SELECT priority, due FROM job WHERE status = 0 AND priority < ?1 ORDER BY priority DESC, due LIMIT 1",
-    )?;
-    statement.query_row([below], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        "SELECT priority, due FROM job WHERE status = 0 AND principal IS ?2 AND priority < ?1
+            ORDER BY priority DESC, due LIMIT 1",
+    ))?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    match whose {
+        Whose::All => statement.query_row([below], read),
+        Whose::Of(who) => statement.query_row(params![below, who], read),
+    }
+    .optional()
 }
 
 fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {

@@ -1,0 +1,241 @@
+//! What the tenants of this host are about to have and have used: quotas are held against the store and this.
+//!
+//! Exact within one process. What other processes take in at the same moment is not seen, so that so much more may come in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::id::WorkerId;
+use crate::job::Counts;
+use crate::quota::{Held, Quota, Quotas, TenantUsage, day};
+use crate::store::Store;
+use crate::time::Timestamp;
+
+/// How long what other hosts used is taken to be as it was.
+const FRESH: Duration = Duration::from_secs(2);
+/// How long what was used is gathered before it is one write.
+const GATHER: Duration = Duration::from_secs(1);
+/// Hosts whose use of one tenant's fuel is summed.
+const HOSTS: usize = 10_000;
+/// Notes of days gone by that are removed in one go.
+const BATCH: usize = 256;
+
+/// Counts for the tenants of one host.
+#[derive(Debug)]
+pub(crate) struct Tenants {
+    quotas: Arc<Quotas>,
+    store: Arc<dyn Store>,
+    worker: WorkerId,
+    counts: Mutex<HashMap<String, Count>>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    /// What is being kept, and is not in the store yet.
+    coming: Held,
+    /// Calls that run.
+    calls: u64,
+    fuel: Fuel,
+}
+
+/// Of one day.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fuel {
+    day: i64,
+    own: u64,
+    others: u64,
+    looked: Option<Instant>,
+    /// Whether somebody is about to write what is the host's own.
+    gathering: bool,
+}
+
+/// What came in and is not kept yet, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Coming<'a>(Option<(&'a Tenants, String, Held, u64)>);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let Some((tenants, name, held, calls)) = self.0.take() else { return };
+        let mut counts = tenants.counts();
+        if let Some(count) = counts.get_mut(&name) {
+            count.coming.jobs.pending -= held.jobs.pending;
+            count.coming.stored -= held.stored;
+            count.calls -= calls;
+        }
+    }
+}
+
+impl Tenants {
+    pub(crate) fn new(quotas: Quotas, store: Arc<dyn Store>, worker: WorkerId) -> Self {
+        Self { quotas: Arc::new(quotas), store, worker, counts: Mutex::default() }
+    }
+
+    pub(crate) fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
+    }
+
+    /// The quota of a tenant and its name, if it has one.
+    fn quota<'a>(&self, principal: Option<&'a str>) -> Option<(&'a str, Quota)> {
+        let quota = self.quotas.of(principal);
+        principal.filter(|_| quota != Quota::default()).map(|name| (name, quota))
+    }
+
+    /// Lets so many jobs in, which are to be kept before what is returned is dropped.
+    pub(crate) async fn admit(&self, principal: Option<&str>, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
+        let Some((name, quota)) = self.quota(principal) else { return Ok(Coming(None)) };
+        let held = self.store.held(name).await?;
+        let mut counts = self.counts();
+        let coming = &mut counts.entry(name.to_owned()).or_default().coming;
+        let mut all = held;
+        all.jobs.pending += coming.jobs.pending;
+        all.stored += coming.stored;
+        quota.allows(name, all, jobs, bytes)?;
+        coming.jobs.pending += jobs;
+        coming.stored += bytes;
+        let new = Held { jobs: Counts { pending: jobs, ..Counts::default() }, stored: bytes };
+        Ok(Coming(Some((self, name.to_owned(), new, 0))))
+    }
+
+    /// Lets a call in, which ends before what is returned is dropped.
+    pub(crate) async fn admit_call(&self, principal: Option<&str>) -> Result<Coming<'_>> {
+        let Some((name, quota)) = self.quota(principal).filter(|(_, quota)| quota.running.is_some()) else {
+            return Ok(Coming(None));
+        };
+        let held = self.store.held(name).await?;
+        let mut counts = self.counts();
+        let calls = &mut counts.entry(name.to_owned()).or_default().calls;
+        quota.allows_call(name, held.jobs.running + *calls)?;
+        *calls += 1;
+        Ok(Coming(Some((self, name.to_owned(), Held::default(), 1))))
+    }
+
+    /// The most fuel that an attempt may use which asks for this much, `None` being none in particular.
+    pub(crate) async fn fuel(
+        &self,
+        principal: Option<&str>,
+        asked: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let Some((name, quota)) = self.quota(principal).filter(|(_, quota)| quota.fuel_per_day.is_some()) else {
+            return Ok(asked);
+        };
+        let left = quota.fuel_left(name, self.fuel_used(name, now).await?, now)?;
+        Ok(match (asked, left) {
+            (Some(asked), Some(left)) => Some(asked.min(left)),
+            (asked, left) => asked.or(left),
+        })
+    }
+
+    /// How much fuel a tenant has used today, as far as is known here.
+    pub(crate) async fn fuel_used(&self, name: &str, now: Timestamp) -> Result<u64> {
+        let today = day(now);
+        let known = self.counts().entry(name.to_owned()).or_default().fuel.of(today);
+        if known.looked.is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(known.own.saturating_add(known.others));
+        }
+        let prefix = prefix(today, name);
+        let own = format!("{prefix}{}", self.worker);
+        let notes = self.store.notes(&prefix, HOSTS).await?;
+        let others = notes.iter().filter(|note| note.name != own);
+        let others = others.filter_map(|note| <[u8; 8]>::try_from(&*note.bytes).ok().map(u64::from_le_bytes));
+        let others = others.fold(0_u64, u64::saturating_add);
+        let mut counts = self.counts();
+        let fuel = &mut counts.entry(name.to_owned()).or_default().fuel;
+        if fuel.day == today {
+            (fuel.others, fuel.looked) = (others, Some(Instant::now()));
+        }
+        Ok(fuel.own.saturating_add(others))
+    }
+
+    /// What a tenant has and has used.
+    pub(crate) async fn usage(&self, name: &str, now: Timestamp) -> Result<TenantUsage> {
+        Ok(TenantUsage {
+            tenant: name.to_owned(),
+            held: self.store.held(name).await?,
+            fuel_today: self.fuel_used(name, now).await?,
+            quota: self.quotas.of(Some(name)),
+        })
+    }
+
+    /// Counts what an attempt used. It is written soon.
+    pub(crate) fn used(self: &Arc<Self>, principal: Option<&str>, used: Option<u64>, now: Timestamp) {
+        let Some((name, _)) = self.quota(principal).filter(|(_, quota)| quota.fuel_per_day.is_some()) else { return };
+        let Some(used) = used.filter(|used| *used > 0) else { return };
+        let mut counts = self.counts();
+        let fuel = &mut counts.entry(name.to_owned()).or_default().fuel;
+        fuel.of(day(now));
+        fuel.own = fuel.own.saturating_add(used);
+        if !std::mem::replace(&mut fuel.gathering, true) {
+            let (tenants, name) = (Arc::clone(self), name.to_owned());
+            tokio::spawn(async move {
+                tokio::time::sleep(GATHER).await;
+                tenants.write(&name).await;
+            });
+        }
+    }
+
+    /// Writes what was used and is not written yet: nobody else counts it after this.
+    pub(crate) async fn write_all(&self) {
+        let unwritten: Vec<_> = {
+            let counts = self.counts();
+            counts.iter().filter(|(_, count)| count.fuel.gathering).map(|(name, _)| name.clone()).collect()
+        };
+        for name in unwritten {
+            self.write(&name).await;
+        }
+    }
+
+    async fn write(&self, name: &str) {
+        let fuel = {
+            let mut counts = self.counts();
+            let Some(count) = counts.get_mut(name) else { return };
+            count.fuel.gathering = false;
+            count.fuel
+        };
+        let note = format!("{}{}", prefix(fuel.day, name), self.worker);
+        if let Err(error) = self.store.put_note(&note, &fuel.own.to_le_bytes()).await {
+            tracing::warn!(tenant = name, error = error.chain(), "fuel that was used is not known to other hosts");
+        }
+    }
+
+    /// Removes what was used on days gone by.
+    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<()> {
+        if self.quotas.is_empty() {
+            return Ok(());
+        }
+        // Names are in the order of days; yesterday's may still be written.
+        let today = day(now);
+        for note in self.store.notes(FUEL, BATCH).await? {
+            let of = note.name[FUEL.len()..].split('/').next().and_then(|day| day.parse::<i64>().ok());
+            if of.is_some_and(|of| of >= today - 1) {
+                break;
+            }
+            self.store.remove_note(&note.name).await?;
+        }
+        Ok(())
+    }
+
+    // Numbers are all that changes under it.
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, Count>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fuel {
+    /// That of this day: another day's is forgotten.
+    fn of(&mut self, day: i64) -> Self {
+        if self.day != day {
+            *self = Self { day, gathering: self.gathering, ..Self::default() };
+        }
+        *self
+    }
+}
+
+const FUEL: &str = "fuel/";
+
+/// How the names begin of the notes on a tenant's fuel of a day, one of each host. A tenant's name may have any character.
+fn prefix(day: i64, name: &str) -> String {
+    format!("{FUEL}{day}/{}/", hex::encode(name))
+}
