@@ -25,6 +25,7 @@ pub(crate) struct HttpSection {
     head: Option<Text<Span>>,
     idle: Option<Text<Span>>,
     body: Option<Text<Span>>,
+    handler: Option<Text<Span>>,
     write: Option<Text<Span>>,
     wait: Option<Text<Span>>,
     stream: Option<Text<Span>>,
@@ -111,6 +112,7 @@ impl HttpSection {
         time(&mut limits.head, &self.head);
         time(&mut limits.idle, &self.idle);
         time(&mut limits.body, &self.body);
+        time(&mut limits.handler, &self.handler);
         time(&mut limits.write, &self.write);
         time(&mut limits.wait, &self.wait);
         time(&mut limits.stream, &self.stream);

@@ -68,6 +68,11 @@ impl Drop for Share {
     }
 }
 
+/// The longest that an input may take to come in.
+pub(super) fn longest(limits: &HttpLimits) -> Duration {
+    limits.body + Duration::from_secs(limits.body_bytes / PACE)
+}
+
 /// Pieces of a body, until it is too late or too much.
 pub(super) struct Pieces {
     stream: BodyDataStream,

@@ -53,6 +53,9 @@ pub struct HttpLimits {
     pub idle: Duration,
     /// For a request's body; each 64 KiB that came give a second more.
     pub body: Duration,
+    /// For an answer, once a request's body is there: of all that neither runs a function nor waits for a job nor takes in a module,
+    /// for which the function's own time-out, `wait` and `stream` stand.
+    pub handler: Duration,
     /// How long a client may take nothing of what is sent to it.
     pub write: Duration,
     /// Bytes of a request's head; at least 8 KiB.
@@ -94,6 +97,7 @@ impl Default for HttpLimits {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             body: Duration::from_secs(60),
+            handler: Duration::from_secs(30),
             write: Duration::from_secs(60),
             head_bytes: 16 << 10,
             headers: 64,

@@ -14,6 +14,8 @@ use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
+use super::body;
+use super::config::HttpLimits;
 use super::metrics;
 use super::principal;
 use super::problem::{Problem, Result};
@@ -83,9 +85,32 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     // Held here too: what a handler does not ask for goes before it begins.
     let held = InFlight(Arc::new(Mutex::new(place)));
     parts.extensions.insert(held.clone());
-    let answer = next.run(Request::from_parts(parts, body)).await;
+    let most = answers_within(app.limits(), &parts.method, &parts.uri);
+    let answering = next.run(Request::from_parts(parts, body));
+    let answer = match most {
+        Some(most) => tokio::time::timeout(most, answering).await.map_err(|_late| too_slow(most))?,
+        None => answering.await,
+    };
     drop(held);
     Ok(answer)
+}
+
+/// How long a request may take; `None` for those that have limits of their own.
+fn answers_within(limits: &HttpLimits, method: &Method, uri: &Uri) -> Option<Duration> {
+    let (path, query) = (uri.path(), uri.query().unwrap_or(""));
+    let waits = path.starts_with("/v1/call/")
+        || path.ends_with("/events")
+        || (method == Method::PUT && path.starts_with("/v1/modules"))
+        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "wait");
+    // A body may take its own time before.
+    let body = if path.starts_with("/v1/submit/") { body::longest(limits) } else { Duration::ZERO };
+    (!waits).then(|| limits.handler + body)
+}
+
+fn too_slow(most: Duration) -> Problem {
+    tracing::error!(limit = ?most, "a request was not answered in time; is the disk stuck?");
+    let why = format!("this host did not answer within {}; it may still do it", humantime::format_duration(most));
+    Problem(Error::request(Misuse::SlowHost, why))
 }
 
 fn place(app: &App) -> Result<OwnedSemaphorePermit> {
@@ -115,6 +140,45 @@ mod tests {
 
     use crate::http::{HttpConfig, HttpLimits};
     use crate::local::{Local, LocalConfig};
+
+    async fn stuck() -> Response {
+        std::future::pending().await
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_is_stuck_is_a_503_in_time_and_costs_no_place() {
+        let local = Arc::new(Local::temporary(LocalConfig::default()).await.unwrap());
+        let limits = HttpLimits { in_flight: 1, handler: Duration::from_millis(50), ..HttpLimits::default() };
+        let config = HttpConfig::default();
+        let app = App::new(local, &config, &config.listen, Arc::new(limits), CancellationToken::new());
+        let routes = Router::new().route("/stuck", get(stuck)).layer(from_fn_with_state(app, door));
+        for _ in 0..2 {
+            let request = Request::get("/stuck").header("host", "localhost").body(Body::empty()).unwrap();
+            let answer = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), 503);
+            assert!(answer.headers().contains_key("retry-after"));
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(problem["code"], "host_too_slow");
+        }
+    }
+
+    #[test]
+    fn whatever_waits_by_its_nature_is_not_held_to_the_time_of_others() {
+        let limits = HttpLimits::default();
+        let within = |method: Method, uri: &str| answers_within(&limits, &method, &uri.parse().unwrap());
+        for (method, uri) in [
+            (Method::POST, "/v1/call/m/f?timeout=2h"),
+            (Method::GET, "/v1/jobs/x/events"),
+            (Method::GET, "/v1/jobs/x?wait=60s"),
+            (Method::PUT, "/v1/modules/m"),
+            (Method::PUT, "/v1/modules"),
+        ] {
+            assert_eq!(within(method, uri), None, "{uri}");
+        }
+        assert_eq!(within(Method::GET, "/v1/jobs?label=wait%3D1"), Some(limits.handler));
+        assert!(within(Method::POST, "/v1/submit/m/f").unwrap() > limits.handler + limits.body);
+    }
 
     async fn broken() -> Response {
         panic!("of a secret")
