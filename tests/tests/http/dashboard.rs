@@ -147,6 +147,50 @@ async fn a_module_that_is_dropped_is_uploaded_and_one_that_is_none_is_refused_wi
 }
 
 #[tokio::test]
+async fn a_module_is_given_a_name_more_and_a_name_less_and_is_deleted_only_when_that_is_confirmed() {
+    let Some(desk) = Desk::new().await else { return };
+    let browser = desk.at("/modules").await;
+    browser.click(".names summary").await;
+    browser.type_in(".names input", "Not A Name").await;
+    browser.click(".names .name").await;
+    browser.sees(".problem", "Not A Name").await;
+    browser.js("document.querySelector('.names input').value = ''", value!([])).await;
+    browser.type_in(".names input", "second").await;
+    browser.click(".names .name").await;
+    browser.sees(".card h2", "guest, second").await;
+    browser.click(".names summary").await;
+    browser.click("[data-unname=guest]").await;
+    browser.until("document.querySelector('.card h2').innerText === 'second'").await;
+    browser.click(".names summary").await;
+    browser.click(".names .danger").await;
+    browser.sees("#confirm-text", "Delete second").await;
+    browser.click("#confirm-dialog [value=cancel]").await;
+    json(desk.program.get("/v1/modules/second").await, 200);
+    browser.click(".names .danger").await;
+    browser.click("#confirm-dialog .danger").await;
+    browser.sees(".empty", "There are no modules yet").await;
+    problem(desk.program.get("/v1/modules/second").await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn jobs_are_counted_by_state_all_of_them_or_those_that_pass_the_filters() {
+    let Some(desk) = Desk::new().await else { return };
+    for number in 0..3 {
+        let id = desk.submit(&format!("guest/echo?label=n={number}"), TEXT, "x").await;
+        desk.ended(&id).await;
+    }
+    desk.submit("guest/spin", TEXT, "x").await;
+    let browser = desk.at("/jobs").await;
+    browser.sees(".chip.completed", "completed 3").await;
+    browser.sees(".chip.running", "running 1").await;
+    let browser = desk.at("/jobs?label=n%3D1").await;
+    browser.sees(".chip.completed", "completed 1").await;
+    browser.sees(".counts", "of 1").await;
+    let browser = desk.at("/overview").await;
+    browser.sees(".overview", "3 completed, 0 failed and 0 cancelled jobs are kept").await;
+}
+
+#[tokio::test]
 async fn progress_is_seen_as_it_comes_and_a_cancel_ends_the_job() {
     let Some(desk) = Desk::new().await else { return };
     let id = desk.submit("guest/progress", TEXT, "for ever").await;

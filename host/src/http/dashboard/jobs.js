@@ -8,7 +8,7 @@ import { problemView } from "./problem.js";
 
 const REFRESH = 1500;
 const PAGE = 50;
-/** Jobs that are counted by state: the API has lists and no counts. */
+/** Jobs that are counted by state where there are filters, of which the API has no counts. */
 const COUNTED = 500;
 const STATES = ["pending", "running", "completed", "failed", "cancelled"];
 const FILTERS = ["function", "module", "label"];
@@ -77,7 +77,7 @@ class Jobs {
   async refresh() {
     const page = await json(this.asked(PAGE, ["status", "before"]), { signal: this.signal });
     this.show(page);
-    if (this.refreshed % 4 === 0) this.count(await json(this.asked(COUNTED, []), { signal: this.signal }));
+    if (this.refreshed % 4 === 0) await this.count();
     this.refreshed += 1;
     fill(this.problem);
   }
@@ -87,15 +87,25 @@ class Jobs {
     if (this.problem.textContent === "") fill(this.problem, problemView(error));
   }
 
-  count({ jobs, next }) {
+  async count() {
+    const { numbers, note } = await this.counted();
     const chosen = this.query.get("status") ?? "";
     const chips = STATES.map((state) => {
-      const number = jobs.filter((job) => job.status === state).length;
       const current = chosen === state;
       const href = this.address({ status: current ? "" : state, before: "" });
-      return h("a", { href, class: `chip ${state}`, "aria-current": current ? "true" : null }, `${state} ${number}`);
+      return h("a", { href, class: `chip ${state}`, "aria-current": current ? "true" : null }, `${state} ${numbers[state]}`);
     });
-    fill(this.counts, chips, h("span", { class: "hint" }, next ? `of the latest ${COUNTED}` : `of ${jobs.length}`));
+    fill(this.counts, chips, note && h("span", { class: "hint" }, note));
+  }
+
+  /** How many jobs have which state: of all, or of the latest that pass the filters. */
+  async counted() {
+    const options = { signal: this.signal };
+    if (!FILTERS.some((name) => this.query.get(name))) return { numbers: (await json("/v1/stats", options)).jobs };
+    const { jobs, next } = await json(this.asked(COUNTED, []), options);
+    const number = (state) => jobs.filter((job) => job.status === state).length;
+    const numbers = Object.fromEntries(STATES.map((state) => [state, number(state)]));
+    return { numbers, note: next ? `of the latest ${COUNTED}` : `of ${jobs.length}` };
   }
 
   show({ jobs, next }) {

@@ -1,5 +1,5 @@
-// The overview: throughput, durations, the queue, and what runs. Computed here from the latest jobs, for the API has lists of
-// jobs and no totals; the page says from how many.
+// The overview: throughput, durations, the queue, and what runs. But for the totals it is computed here from the latest jobs; the
+// page says from how many.
 
 import { json, now, repeatedly } from "./api.js";
 import { fill, h } from "./dom.js";
@@ -26,11 +26,12 @@ export async function overview({ main, signal }) {
 
 async function facts(signal) {
   const list = (query) => json(`/v1/jobs?limit=${MOST}${query}`, { signal });
-  const [latest, running, pending] = await Promise.all([list(""), list("&status=running"), list("&status=pending")]);
-  return { latest, running, pending, at: now() };
+  const lists = [list(""), list("&status=running"), list("&status=pending")];
+  const [latest, running, pending, { jobs: totals }] = await Promise.all([...lists, json("/v1/stats", { signal })]);
+  return { latest, running, pending, totals, at: now() };
 }
 
-function view({ latest, running, pending, at }) {
+function view({ latest, running, pending, totals, at }) {
   const finished = latest.jobs.filter((job) => job.finished);
   const minute = finished.filter((job) => at - Date.parse(job.finished) < 60_000).length;
   const due = pending.jobs.filter((job) => Date.parse(job.run_at ?? job.created) <= at);
@@ -41,12 +42,13 @@ function view({ latest, running, pending, at }) {
       "dl",
       { class: "figures" },
       figure("finished in the last minute", atLeast(minute, latest, minute === finished.length)),
-      figure("running", atLeast(running.jobs.length, running)),
-      figure("waiting", atLeast(due.length, pending)),
+      figure("running", String(totals.running)),
+      figure("waiting", String(totals.pending)),
       figure("queue age", due.length ? `${pending.next ? "≥ " : ""}${span(at - oldest)}` : "–"),
       figure("failed", finished.length ? `${((100 * failed) / finished.length).toFixed(1)} %` : "–"),
     ),
-    h("p", { class: "hint" }, latest.next ? `Of the latest ${MOST} jobs.` : `Of all ${latest.jobs.length} jobs.`),
+    h("p", { class: "hint" }, `${totals.completed} completed, ${totals.failed} failed and ${totals.cancelled} cancelled jobs are kept. `,
+      latest.next ? `What follows is of the latest ${MOST} jobs.` : "What follows is of all of them."),
     h("section", {}, h("h2", {}, "Throughput"), chart(finished, at)),
     h("section", {}, h("h2", {}, "Running now"), runningNow(running.jobs)),
     h("section", {}, h("h2", {}, "Durations"), durations(finished)),
