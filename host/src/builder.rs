@@ -13,6 +13,7 @@ use crate::middleware::{Chain, Middleware};
 use crate::modules::Modules;
 use crate::sandbox::SandboxPolicy;
 use crate::store::{LEASE, Store};
+use crate::webhook::WebhookConfig;
 
 /// Largest input a host takes that was not told another, in bytes.
 const INPUT_LIMIT: u64 = 64 << 20;
@@ -43,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) input_limit: u64,
     pub(crate) clock: Clock,
     pub(crate) middleware: Chain,
+    pub(crate) webhook: WebhookConfig,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -67,6 +69,7 @@ impl Builder {
             input_limit: INPUT_LIMIT,
             clock: Clock::system(),
             middleware: Chain::default(),
+            webhook: WebhookConfig::default(),
         };
         Self { store, modules, backend, settings }
     }
@@ -117,6 +120,12 @@ impl Builder {
     /// Adds a middleware, after those that were added before.
     pub fn middleware(mut self, middleware: Arc<dyn Middleware>) -> Self {
         self.settings.middleware.0.push(middleware);
+        self
+    }
+
+    /// Where webhooks may go, and for how long they are tried. To public addresses, for a day, unless said otherwise.
+    pub fn webhook(mut self, config: WebhookConfig) -> Self {
+        self.settings.webhook = config;
         self
     }
 

@@ -14,6 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::trouble::{Result, Trouble};
+use super::webhook_section::WebhookSection;
 use au_host::units::{self, Size};
 
 /// Its name, in a data folder.
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthSection,
     /// How often `serve` lets them ask.
     pub(crate) rate_limit: RateSection,
+    /// Where webhooks may go.
+    pub(crate) webhook: WebhookSection,
 }
 
 /// Between 1 and 4096.
@@ -298,6 +301,8 @@ mod tests {
             ("[auth]\nrequire = true", "require"),
             ("[rate_limit]\ntoken_burst = 9", "token_per_second"),
             ("[rate_limit]\ntoken_per_second = 0", "zero"),
+            ("[webhook]\nallow = ['10.0.0.0/40']", "10.0.0.0/40"),
+            ("[webhook]\nallow = ['localhost']", "localhost"),
         ];
         for (text, word) in wrong {
             let why = Config::read(text).unwrap_err();

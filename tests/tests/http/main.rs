@@ -19,6 +19,9 @@ mod serving;
 mod submits;
 mod tenants;
 mod tokens;
+mod webhook_refusals;
+mod webhooks;
+mod webhooks_tls;
 mod wire;
 
 use std::sync::LazyLock;
