@@ -90,10 +90,10 @@ async fn who_is_told_can_check_the_signature_and_read_how_the_job_ended() {
 #[tokio::test]
 async fn a_job_that_failed_and_one_that_was_cancelled_are_told_of_too() {
     let (served, receiver) = (served().await, takes_it());
-    let failed = submit(&served, "trap", &receiver.url("/"), "").await;
+    let failed = submit(&served, "fail", &receiver.url("/"), "").await;
     let told = heard(&receiver, 1).await[0].json();
     assert_eq!((&told["type"], &told["data"]["id"]), (&"job.failed".into(), &(&*failed).into()));
-    assert_eq!(told["data"]["failure"]["kind"], "trap");
+    assert_eq!(told["data"]["failure"]["kind"], "failed");
     let (waits, runs) = (
         submit(&served, "echo", &receiver.url("/"), "&delay=1h").await,
         submit(&served, "spin", &receiver.url("/"), "").await,
