@@ -14,6 +14,7 @@ use crate::hub::News;
 use crate::id::JobId;
 use crate::job::{Job, Phase, Summary};
 use crate::payload::Payload;
+use crate::webhook::{self, Delivery};
 
 /// What a handle asks. Each fails with `NotFound` or `Expired` where there is no such job.
 #[async_trait]
@@ -22,6 +23,8 @@ pub(crate) trait Answers: Debug + Send + Sync {
     async fn metadata(&self, id: JobId) -> Result<Summary>;
     /// The job with its payloads.
     async fn job(&self, id: JobId) -> Result<Job>;
+    /// How the delivery of its webhook stands, if it has one.
+    async fn webhook(&self, id: JobId) -> Result<Option<Delivery>>;
     /// At most `limit` lines of its log, from line number `from` on.
     async fn logs(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>>;
     /// What happens to it, after what was heard.
@@ -42,6 +45,10 @@ impl Answers for Door {
 
     async fn job(&self, id: JobId) -> Result<Job> {
         self.0.store.get(id, self.0.now()).await
+    }
+
+    async fn webhook(&self, id: JobId) -> Result<Option<Delivery>> {
+        webhook::delivery(&*self.0.store, &self.metadata(id).await?).await
     }
 
     async fn logs(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {
@@ -67,7 +74,10 @@ impl Answers for Door {
                 }
             }
             match (state.phase, next.phase) {
-                (Phase::Pending { run_at }, _) => host.forgo(&spec, run_at),
+                (Phase::Pending { run_at }, _) => {
+                    host.webhooks.finished(&spec);
+                    host.forgo(&spec, run_at);
+                }
                 (_, Phase::Running { worker, .. }) if worker == host.worker => host.running.cancel(id),
                 _ => {}
             }

@@ -14,6 +14,7 @@ use crate::modules::Modules;
 use crate::quota::Quotas;
 use crate::sandbox::SandboxPolicy;
 use crate::store::{LEASE, Store};
+use crate::webhook::WebhookConfig;
 
 /// Largest input a host takes that was not told another, in bytes.
 const INPUT_LIMIT: u64 = 64 << 20;
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) middleware: Chain,
     pub(crate) quotas: Quotas,
+    pub(crate) webhook: WebhookConfig,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -70,6 +72,7 @@ impl Builder {
             clock: Clock::system(),
             middleware: Chain::default(),
             quotas: Quotas::default(),
+            webhook: WebhookConfig::default(),
         };
         Self { store, modules, backend, settings }
     }
@@ -127,6 +130,12 @@ impl Builder {
     /// bound on how many run.
     pub fn quotas(mut self, quotas: Quotas) -> Self {
         self.settings.quotas = quotas;
+        self
+    }
+
+    /// Where webhooks may go, and for how long they are tried. To public addresses, for a day, unless said otherwise.
+    pub fn webhook(mut self, config: WebhookConfig) -> Self {
+        self.settings.webhook = config;
         self
     }
 

@@ -17,6 +17,7 @@ use crate::id::{JobId, WorkerId};
 use crate::job::Summary;
 use crate::scheduler;
 use crate::store::{Change, Heartbeat, Store};
+use crate::webhook;
 
 /// Heartbeats in a lease: so many may fail before it runs out.
 const BEATS: u32 = 10;
@@ -53,6 +54,7 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
     inner.runtime.spawn(scheduler::schedule(Arc::downgrade(inner), Arc::clone(&inner.wake)));
     if inner.takes() == Takes::Everything {
         inner.listen();
+        webhook::begin(inner);
         inner.runtime.spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
     }
     Ok(())
@@ -103,6 +105,7 @@ impl Inner {
         }
         if self.takes() == Takes::Everything {
             self.stir();
+            self.webhooks.stir();
         }
         self.look_for_cancels(change).await;
     }

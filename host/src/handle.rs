@@ -15,6 +15,7 @@ use crate::id::JobId;
 use crate::job::{Job, Status, Summary};
 use crate::output::Output;
 use crate::payload::Payload;
+use crate::webhook::Delivery;
 
 /// Follows and steers one job. Cloning is cheap. Dropping it does nothing to the job, and it can be made anew from the id
 /// alone, in any process on the same store: [`Host::handle`](crate::Host::handle).
@@ -79,6 +80,14 @@ impl<T> Handle<T> {
     /// As for [`status`](Handle::status).
     pub async fn progress(&self) -> Result<Option<Progress>> {
         self.metadata().await.map(|job| job.progress)
+    }
+
+    /// How the delivery of its webhook stands. `None` for a job without one.
+    ///
+    /// # Errors
+    /// As for [`status`](Handle::status).
+    pub async fn webhook(&self) -> Result<Option<Delivery>> {
+        self.from.webhook(self.id).await
     }
 
     /// At most `limit` lines of its log, from line number `from`, the first being 0.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
@@ -31,6 +31,7 @@ use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 use crate::tenants::{Coming, Tenants};
 use crate::tokens::Tokens;
+use crate::webhook;
 
 /// Submits of a map that are under way at once.
 const MAP_AT_ONCE: usize = 256;
@@ -101,6 +102,7 @@ pub(crate) struct Inner {
     pub(crate) closed: AtomicBool,
     pub(crate) duties: OnceLock<Duties>,
     pub(crate) listening: AtomicBool,
+    pub(crate) webhooks: webhook::Signals,
 }
 
 impl Host {
@@ -249,6 +251,7 @@ impl Host {
                 Err(error) => return Err(error),
             }
         }
+        webhook::forget(&*self.inner.store, ids).await?;
         self.inner.store.remove(ids).await
     }
 
@@ -282,6 +285,14 @@ impl Host {
         }
     }
 
+    /// Whether the webhook of a job that has finished is to be sent within this time, by whichever host.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn is_webhook_left(&self, within: Duration) -> Result<bool> {
+        webhook::is_left(&self.inner, within).await
+    }
+
     async fn quiet(&self) {
         let mut quiet = self.inner.quiet.subscribe();
         loop {
@@ -301,11 +312,13 @@ impl Host {
     /// # Errors
     /// What the store says when the host leaves it.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        let began = Instant::now();
         self.inner.close();
         if tokio::time::timeout(grace, self.inner.running.drained()).await.is_err() {
             self.inner.running.release_all();
             self.inner.running.drained().await;
         }
+        self.inner.webhooks.over(grace.saturating_sub(began.elapsed())).await;
         self.inner.end().await
     }
 
@@ -344,7 +357,10 @@ impl Host {
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
         let (told, kept) = oneshot::channel();
-        self.inner.runtime.spawn(inner.insert(spec, told));
+        match spec.options.webhook {
+            None => self.inner.runtime.spawn(inner.insert(spec, told)),
+            Some(_) => self.inner.runtime.spawn(webhook::insert(inner, spec, told)),
+        };
         match kept.await.map_err(|error| Error::fault("host", error))?? {
             Inserted::New => Ok(Kept { handle: self.handle(id), is_new: true }),
             Inserted::Existing(id) => Ok(Kept { handle: self.handle(id), is_new: false }),
@@ -385,6 +401,7 @@ impl Inner {
             closed: AtomicBool::new(false),
             duties: OnceLock::new(),
             listening: AtomicBool::new(false),
+            webhooks: webhook::Signals::default(),
         }
     }
 
@@ -438,6 +455,7 @@ impl Inner {
 
     /// From a request to the spec of a job, or the reason why not.
     async fn spec(&self, request: Request) -> Result<Spec> {
+        request.webhook.iter().try_for_each(|url| webhook::admit(&self.settings.webhook, url))?;
         let (module, sandbox) = self.admit(&request).await?;
         Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
     }
@@ -460,6 +478,8 @@ impl Inner {
             if ids.is_empty() {
                 return Ok(removed);
             }
+            let told_of = expired.iter().filter(|job| job.options.webhook.is_some());
+            webhook::forget(&*self.store, &told_of.map(|job| job.id).collect::<Vec<_>>()).await?;
             let count = self.store.remove(&ids).await?;
             removed += count;
             if count == 0 {

@@ -91,6 +91,7 @@ mod time;
 mod token;
 mod tokens;
 pub mod units;
+mod webhook;
 
 pub use attempt::{Attempt, Events, Level, LogEntry, Outcome, Progress, Report, Usage};
 pub use backend::{Backend, Context};
@@ -123,3 +124,6 @@ pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};
 pub use tokens::Tokens;
+pub use webhook::{Delivery, DeliveryPhase, Network, WebhookConfig, WebhookUrl};
+#[cfg(feature = "webhook")]
+pub use webhook::{SigningSecret, WebhookSecrets};

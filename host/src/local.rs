@@ -25,6 +25,7 @@ use crate::sandbox::SandboxPolicy;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Durability, Filter, Store};
+use crate::webhook::WebhookConfig;
 
 const MODULES: &str = "modules";
 
@@ -49,6 +50,8 @@ pub struct LocalConfig {
     pub quotas: Quotas,
     /// What may refuse requests and wraps attempts, in order: the first is outermost.
     pub middleware: Vec<Arc<dyn Middleware>>,
+    /// Where webhooks may go, and for how long they are tried.
+    pub webhook: WebhookConfig,
 }
 
 /// What [`Local::remove`] removed.
@@ -144,8 +147,9 @@ impl Local {
         let mut builder = Host::builder(store, Arc::clone(&known) as _, Arc::clone(&backend) as _)
             .policy(config.policy)
             .takes(config.takes)
-            .default_ttl(config.default_ttl);
-        builder = builder.quotas(config.quotas);
+            .default_ttl(config.default_ttl)
+            .quotas(config.quotas)
+            .webhook(config.webhook);
         for middleware in config.middleware {
             builder = builder.middleware(middleware);
         }

@@ -11,6 +11,7 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::{Sandbox, SandboxRequest};
 use crate::time::Timestamp;
+use crate::webhook::WebhookUrl;
 
 /// Most labels a job has.
 pub(crate) const LABELS: usize = 64;
@@ -57,6 +58,8 @@ pub struct Request {
     pub labels: BTreeMap<String, String>,
     /// What to show as the module's name; `None`: the alias it was asked for by.
     pub module_name: Option<String>,
+    /// Who is told that the job has finished, by a host that takes everything: at least once, signed, and for a day where nobody answers.
+    pub webhook: Option<WebhookUrl>,
 }
 
 impl Request {
@@ -76,12 +79,13 @@ impl Request {
             principal: None,
             labels: BTreeMap::new(),
             module_name: None,
+            webhook: None,
         }
     }
 
     /// The same call once more: at once, and without the key, which names the first.
     pub(crate) fn again(spec: Spec) -> Self {
-        let Options { sandbox, retry, priority, ttl, principal, labels, module_name, .. } = spec.options;
+        let Options { sandbox, retry, priority, ttl, principal, labels, module_name, webhook, .. } = spec.options;
         Self {
             sandbox: sandbox.into(),
             retry,
@@ -90,6 +94,7 @@ impl Request {
             principal,
             labels,
             module_name,
+            webhook,
             ..Self::new(ModuleRef::Digest(spec.module), spec.function, spec.input)
         }
     }
@@ -160,6 +165,7 @@ impl Request {
             principal: self.principal,
             labels: self.labels,
             module_name,
+            webhook: self.webhook,
         };
         Spec { id: JobId::new(now), created: now, module, function: self.function, input: self.input, options }
     }

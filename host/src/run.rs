@@ -43,7 +43,10 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
     drop(run);
     inner.woken();
     match outcome {
-        Some(state) if state.status().is_finished() => inner.hub.finished(id, || Job { spec: job.spec, state }),
+        Some(state) if state.status().is_finished() => {
+            inner.webhooks.finished(&job.spec);
+            inner.hub.finished(id, || Job { spec: job.spec, state });
+        }
         _ => inner.hub.look(id),
     }
 }

@@ -203,6 +203,7 @@ impl Inner {
             }
         }
         for id in taken.settled {
+            self.webhooks.may_have_finished(id);
             self.hub.look(id);
         }
     }

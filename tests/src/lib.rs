@@ -11,6 +11,7 @@ pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;
 pub mod machine;
+pub mod receiver;
 pub mod source;
 pub mod store;
 pub mod suite;

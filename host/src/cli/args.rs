@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{JobId, ModuleName, Scope, Status};
+use au_host::{JobId, ModuleName, Scope, Status, WebhookUrl};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -101,6 +101,9 @@ pub(crate) enum Verb {
     /// Make, list and remove the tokens that `serve` asks for
     #[command(subcommand)]
     Token(Token),
+    /// Show or change what webhooks are signed with
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Run what is due, until stopped
     Work(Work),
     /// Serve the HTTP API, and run what is due, until stopped
@@ -196,6 +199,9 @@ pub(crate) struct Settings {
     /// A note of your own, to find it by
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) label: Vec<Binding>,
+    /// Tell this URL when it has finished, by a signed POST (`au-host webhook secret`)
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) webhook: Option<WebhookUrl>,
 }
 
 #[derive(Debug, Args)]
@@ -205,7 +211,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) settings: Settings,
     /// Keep nothing of the job
-    #[arg(long)]
+    #[arg(long, conflicts_with = "webhook")]
     pub(crate) ephemeral: bool,
     /// Print the job's id at once, and run it in the background
     #[arg(long, conflicts_with_all = ["ephemeral", "output"])]
@@ -369,6 +375,19 @@ pub(crate) enum Token {
         /// Ids or names, as `list` shows them
         #[arg(required = true, value_name = "TOKEN")]
         tokens: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Webhook {
+    /// Print the secret, for receivers to check signatures with
+    Secret {
+        /// Of this tenant's jobs [default: of jobs that were submitted without a token]
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Put another in its place; for a day both are signed with
+        #[arg(long)]
+        rotate: bool,
     },
 }
 

@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::quota_section::QuotaSection;
 use super::trouble::{Result, Trouble};
+use super::webhook_section::WebhookSection;
 use au_host::units::{self, Size};
 
 /// Its name, in a data folder.
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) rate_limit: RateSection,
     /// How much each tenant may have.
     pub(crate) quota: QuotaSection,
+    /// Where webhooks may go.
+    pub(crate) webhook: WebhookSection,
 }
 
 /// Between 1 and 4096.
@@ -305,6 +308,8 @@ mod tests {
             ("[quota]\nrunning = 0", "zero"),
             ("[quota]\nstored = \"0\"", "stored"),
             ("[quota.tenant.acme]\nrunnig = 1", "runnig"),
+            ("[webhook]\nallow = ['10.0.0.0/40']", "10.0.0.0/40"),
+            ("[webhook]\nallow = ['localhost']", "localhost"),
         ];
         for (text, word) in wrong {
             let why = Config::read(text).unwrap_err();

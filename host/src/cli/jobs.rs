@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Clock, Error, Event, JobId, Status, Summary, Usage};
+use au_host::{Clock, Delivery, DeliveryPhase, Error, Event, JobId, Status, Summary, Usage};
 use serde::Serialize;
 use serde_json::json;
 
@@ -26,7 +26,11 @@ pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
     let each_one = async |id| {
         let job = host.handle(id).metadata().await.map_err(Trouble::of(id))?;
         let unattended = host.is_unattended(id).await.map_err(Trouble::of(id))?;
-        let standing = Standing { job, unattended };
+        let webhook = match job.options.webhook {
+            Some(_) => host.handle(id).webhook().await.map_err(Trouble::of(id))?,
+            None => None,
+        };
+        let standing = Standing { job, unattended, webhook };
         if out.json { out.facts(&standing) } else { out.line(&described(&standing)) }
     };
     each(out, ids, each_one).await
@@ -55,10 +59,11 @@ struct Standing {
     #[serde(flatten)]
     job: Summary,
     unattended: bool,
+    webhook: Option<Delivery>,
 }
 
 fn described(standing: &Standing) -> String {
-    let Standing { job, unattended } = standing;
+    let Standing { job, unattended, webhook } = standing;
     let mut lines = vec![format!("{} {}", job.id, job.status)];
     let mut fact = |name: &str, value: String| lines.push(format!("  {name:<10} {value}"));
     let name = job.options.module_name.as_deref().unwrap_or("");
@@ -102,6 +107,9 @@ fn described(standing: &Standing) -> String {
     for (name, value) in &job.options.labels {
         fact("label", format!("{name}={value}"));
     }
+    if let Some(delivery) = webhook {
+        fact("webhook", told(delivery));
+    }
     if let Some(failure) = &job.failure {
         fact("failure", failure.to_string().replace('\n', "\n             "));
     }
@@ -109,6 +117,19 @@ fn described(standing: &Standing) -> String {
         fact("cancel", reason.to_owned());
     }
     au_host::clean(&lines.join("\n"), usize::MAX)
+}
+
+/// Whether somebody was told that a job has finished.
+fn told(delivery: &Delivery) -> String {
+    let Delivery { url, phase, attempts, error } = delivery;
+    let state = match phase {
+        DeliveryPhase::Waiting { next: Some(next) } if *attempts > 0 => format!("tried {attempts} times, next {next}"),
+        DeliveryPhase::Waiting { .. } => "to be told".to_owned(),
+        DeliveryPhase::Delivered { at } => format!("told {at}"),
+        DeliveryPhase::GaveUp { at } => format!("given up {at} after {attempts} tries"),
+    };
+    let why = error.as_ref().filter(|_| !matches!(phase, DeliveryPhase::Delivered { .. }));
+    format!("{url} {state}{}", why.map(|why| format!(": {why}")).unwrap_or_default())
 }
 
 /// A time to three digits or so.

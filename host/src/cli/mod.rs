@@ -31,6 +31,8 @@ mod token;
 mod top;
 mod trouble;
 mod usage;
+mod webhook;
+mod webhook_section;
 mod work;
 
 use std::process::ExitCode;
@@ -109,6 +111,10 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Token(command) => {
             place.must_be_here("token")?;
             token::token(place, out, command).await
+        }
+        Verb::Webhook(command) => {
+            place.must_be_here("webhook")?;
+            webhook::webhook(place, out, command).await
         }
         Verb::Work(command) => {
             place.must_be_here("work")?;

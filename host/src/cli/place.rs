@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
-use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Takes, Tokens};
+use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Takes, Tokens, WebhookSecrets};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
@@ -151,6 +151,11 @@ impl Place {
         Ok(self.open(Takes::Nothing, None).await?.host().tokens())
     }
 
+    /// What its webhooks are signed with.
+    pub(crate) async fn webhook_secrets(&self) -> Result<WebhookSecrets> {
+        Ok(self.open(Takes::Nothing, None).await?.host().webhook_secrets())
+    }
+
     /// Opens its modules, and keeps jobs nowhere.
     pub(crate) async fn ephemeral(&self) -> Result<Local> {
         Ok(Local::ephemeral(&self.dir, self.local(Takes::Own)).await?)
@@ -167,6 +172,7 @@ impl Place {
             compiler: None,
             quotas: self.config.quota.quotas(),
             middleware: Vec::new(),
+            webhook: self.config.webhook.config(),
         }
     }
 

@@ -33,6 +33,10 @@ pub(crate) async fn run(place: &Place, out: Out, command: Run) -> Result {
     };
     let done = run_in(place, &host, out, &command).await;
     let closed = host.close(GRACE).await;
+    if command.settings.webhook.is_some() && place.elsewhere().is_none() {
+        // This process ran the job and ends with it: another tells of it.
+        place.ensure_worker()?;
+    }
     done?;
     Ok(closed?)
 }

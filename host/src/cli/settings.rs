@@ -21,6 +21,7 @@ impl Settings {
         request.run_at = self.delay.map(|delay| Clock::system().now().plus(delay));
         request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: KeyHolds::WhileKept });
         request.labels = labels(&self.label)?.into_iter().collect();
+        request.webhook = self.webhook.clone();
         Ok(())
     }
 

@@ -14,6 +14,11 @@ use super::trouble::Result;
 /// How long jobs may go on once this is told to stop; then they are given back, for others to run.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// A receiver that is to be tried again within this time is waited for. The others are those of whoever works here next.
+const SOON: Duration = Duration::from_secs(60);
+/// Between two looks at whether they have been told.
+const LOOK: Duration = Duration::from_millis(200);
+
 pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
     ignore_hangups()?;
     let slots = command.slots.map(usize::from);
@@ -37,7 +42,7 @@ async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
     let local = place.open(Takes::Everything, slots).await?;
     loop {
         tokio::select! {
-            () = local.host().idle() => {}
+            done = all_done(&local) => done?,
             _ = stops.next() => break,
         }
         drop(lock);
@@ -52,9 +57,20 @@ async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
     close(local, &mut stops).await
 }
 
+/// Waits until nothing runs or is left to run, and nobody is left to be told of it soon.
+async fn all_done(local: &Local) -> Result {
+    loop {
+        local.host().idle().await;
+        if !local.host().is_webhook_left(SOON).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 async fn is_left(local: &Local) -> Result<bool> {
     let filter = Filter { status: vec![Status::Pending], ..Filter::default() };
-    Ok(!local.host().list(filter, None, 1).await?.is_empty())
+    Ok(!local.host().list(filter, None, 1).await?.is_empty() || local.host().is_webhook_left(SOON).await?)
 }
 
 /// Ends what runs within the grace; who asks once more has it given back at once, for others to run.

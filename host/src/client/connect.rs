@@ -1,6 +1,7 @@
 //! Makes a connection: TCP, TLS over it, or a socket in the file system.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,27 +22,31 @@ use crate::error::{Error, Result};
 
 /// A connection that takes a request.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) async fn connect(url: &Url, tls: Option<&TlsConnector>) -> Result<Sender, Cause> {
     match url {
         Url::Tcp { host, port, .. } => {
             let name = host.trim_start_matches('[').trim_end_matches(']');
-            let stream = TcpStream::connect((name, *port)).await?;
-            // A request is written in one go: nothing is won by holding it back.
-            stream.set_nodelay(true)?;
-            match tls {
-                None => speak(TokioIo::new(stream)).await,
-                Some(tls) => {
-                    let name = ServerName::try_from(name.to_owned())?;
-                    speak(TokioIo::new(tls.connect(name, stream).await?)).await
-                }
-            }
+            speak_over(TcpStream::connect((name, *port)).await?, name, tls).await
         }
         #[cfg(unix)]
         Url::Unix(path) => speak(TokioIo::new(tokio::net::UnixStream::connect(path).await?)).await,
         #[cfg(not(unix))]
         Url::Unix(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
+    }
+}
+
+/// Over a connection that is made already, to a host of this name.
+pub(super) async fn speak_over(stream: TcpStream, name: &str, tls: Option<&TlsConnector>) -> Result<Sender, Cause> {
+    // A request is written in one go: nothing is won by holding it back.
+    stream.set_nodelay(true)?;
+    match tls {
+        None => speak(TokioIo::new(stream)).await,
+        Some(tls) => {
+            let name = ServerName::try_from(name.to_owned())?;
+            speak(TokioIo::new(tls.connect(name, stream).await?)).await
+        }
     }
 }
 
@@ -57,9 +62,14 @@ pub(super) fn tls(url: &Url, config: &ClientConfig) -> Result<Option<TlsConnecto
     if !matches!(url, Url::Tcp { tls: true, .. }) {
         return Ok(None);
     }
+    connector(config.certificate.as_deref()).map(Some)
+}
+
+/// What TLS connections are made with: to hosts whose certificates this machine trusts, or this one more.
+pub(super) fn connector(certificate: Option<&Path>) -> Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &config.certificate {
+    if let Some(path) = certificate {
         let bad = |why: String| Error::invalid("certificate", format!("{}: {why}", path.display()));
         let own = CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))?;
         for certificate in own {
@@ -73,7 +83,7 @@ pub(super) fn tls(url: &Url, config: &ClientConfig) -> Result<Option<TlsConnecto
         .map_err(|error| Error::fault("TLS", error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Some(TlsConnector::from(Arc::new(config))))
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// That a connection took too long.

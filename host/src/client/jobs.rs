@@ -21,6 +21,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::JobId;
 use crate::job::{Job, Phase, Spec, State, Status, Summary};
 use crate::payload::Payload;
+use crate::webhook::Delivery;
 
 /// How long the host is asked to wait for a job before it is asked again.
 const WAIT: Duration = Duration::from_secs(30);
@@ -32,6 +33,11 @@ const LINES: usize = 10_000;
 #[derive(Deserialize)]
 struct Lines {
     lines: Vec<LogEntry>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    webhook: Option<Delivery>,
 }
 
 #[async_trait]
@@ -49,6 +55,11 @@ impl Answers for Client {
             _ => None,
         };
         put_together(job, input, output.map(payload).transpose()?)
+    }
+
+    async fn webhook(&self, id: JobId) -> Result<Option<Delivery>> {
+        let told: Told = json(&self.wire.ask(Ask::get(format!("/v1/jobs/{id}"))).await?)?;
+        Ok(told.webhook)
     }
 
     async fn logs(&self, id: JobId, from: u64, limit: usize) -> Result<Vec<LogEntry>> {

@@ -24,6 +24,8 @@ mod exchange;
 mod jobs;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod modules;
+#[cfg(feature = "webhook")]
+pub(crate) mod post;
 mod problem;
 mod query;
 mod url;

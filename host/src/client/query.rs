@@ -77,6 +77,7 @@ pub(super) fn job(query: &mut Query, request: &Request) -> Result<()> {
         query.add("label", format!("{name}={value}"));
     }
     query.maybe("module-name", request.module_name.as_ref());
+    query.maybe("webhook", request.webhook.as_ref());
     Ok(())
 }
 

@@ -15,11 +15,29 @@ use super::problem::Result;
 use super::query::{Query, bad};
 use super::submit;
 use crate::error::Error;
+use crate::handle::Handle;
 use crate::id::JobId;
 use crate::job::Summary;
+use crate::webhook::Delivery;
 
 /// What a cancel says that gives no reason.
 const REASON: &str = "cancelled over HTTP";
+
+/// A job, and whether who wanted to be told of its end was.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: Summary,
+    webhook: Option<Delivery>,
+}
+
+async fn shown(handle: &Handle, job: Summary) -> Result {
+    let webhook = match job.options.webhook {
+        Some(_) => handle.webhook().await?,
+        None => None,
+    };
+    Ok(Json(Shown { job, webhook }).into_response())
+}
 
 /// Shows a job; with `wait`, once it has finished or that time is over.
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs",
@@ -39,13 +57,13 @@ pub(super) async fn show(
         return Err(bad(format!("wait may be {} at most; ask again after that", humantime::format_duration(most))));
     }
     let (handle, job) = caller.job(&app, id).await?;
-    let Some(wait) = wait.filter(|_| !job.status.is_finished()) else { return Ok(Json(job).into_response()) };
+    let Some(wait) = wait.filter(|_| !job.status.is_finished()) else { return shown(&handle, job).await };
     let _place = app.follow(&request)?;
     let waited = app.drain().run_until_cancelled(handle.wait(wait)).await;
     match waited {
-        Some(Ok(job)) => Ok(Json(job).into_response()),
+        Some(Ok(job)) => shown(&handle, job).await,
         // Not finished within the time, or this host goes down: as it is now.
-        None | Some(Err(Error::WaitTimedOut { .. })) => Ok(Json(handle.metadata().await?).into_response()),
+        None | Some(Err(Error::WaitTimedOut { .. })) => shown(&handle, handle.metadata().await?).await,
         Some(Err(error)) => Err(error.into()),
     }
 }

@@ -155,6 +155,24 @@ pub(super) struct Job {
     output: Option<PayloadSize>,
     failure: Option<Failure>,
     cancelled: Option<String>,
+    /// How the delivery of its webhook stands; told where one job is shown.
+    webhook: Option<Delivery>,
+}
+
+/// How the delivery of a job's webhook stands.
+#[derive(ToSchema)]
+pub(super) struct Delivery {
+    url: String,
+    /// `waiting`, `delivered` or `gave-up`.
+    state: String,
+    /// How often it was tried.
+    attempts: u32,
+    /// Why the last try that failed did.
+    error: Option<String>,
+    /// While waiting: not to be tried before this.
+    next: Option<String>,
+    /// When it was delivered or given up.
+    at: Option<String>,
 }
 
 /// The size and type of a payload.
@@ -293,6 +311,8 @@ pub(super) struct JobOptions {
     label: Option<Vec<String>>,
     /// What to show as the module's name; else the name it was asked for by.
     module_name: Option<String>,
+    /// The URL that is told, by a signed POST, that the job has finished (Standard Webhooks).
+    webhook: Option<String>,
 }
 
 /// Which jobs.

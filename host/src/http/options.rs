@@ -57,6 +57,7 @@ pub(super) fn job(query: &mut Query, request: &mut Request) -> Result<()> {
     request.run_at = run_at(query)?;
     request.labels = named(query, "label")?;
     request.module_name = query.text("module-name")?;
+    request.webhook = query.text("webhook")?.map(|url| url.parse()).transpose()?;
     Ok(())
 }
 

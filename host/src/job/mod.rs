@@ -11,6 +11,7 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
+use crate::webhook::WebhookUrl;
 
 mod state;
 mod status;
@@ -71,6 +72,9 @@ pub struct Options {
     pub labels: BTreeMap<String, String>,
     /// What the caller called the module.
     pub module_name: Option<String>,
+    /// Who is told that it has finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookUrl>,
 }
 
 impl Options {

@@ -47,6 +47,7 @@ fn full() -> Job {
         principal: Some("somebody".into()),
         labels: BTreeMap::from([("a".into(), "1".into()), ("b".into(), String::new())]),
         module_name: Some("math".into()),
+        webhook: Some("https://hooks.example:8443/x?y=%20".parse().unwrap()),
     };
     Job::new(spec)
 }

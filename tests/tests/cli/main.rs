@@ -25,6 +25,7 @@ mod terminal;
 mod tokens;
 mod top;
 mod usage;
+mod webhooks;
 
 pub(crate) use folder::*;
 

@@ -21,6 +21,9 @@ mod submits;
 mod suites;
 mod tenants;
 mod tokens;
+mod webhook_refusals;
+mod webhooks;
+mod webhooks_tls;
 mod wire;
 
 use std::sync::LazyLock;

@@ -53,6 +53,8 @@ class Options:
     run_at: datetime | None = None
     #: Notes to find it by.
     labels: Mapping[str, str] | None = None
+    #: The URL that is told, by a signed POST, that it has finished.
+    webhook: str | None = None
 
     def merged(self, **changes: Any) -> Options:
         """Give the same with these changes."""

@@ -163,6 +163,11 @@ function timeline(job) {
   });
 }
 
+function told({ url, state, attempts, next, at, error }) {
+  const when = { waiting: attempts && next ? `tried ${attempts} times, next ${time(next)}` : "to be told", delivered: `told ${at && time(at)}`, "gave-up": `given up ${at && time(at)}` };
+  return [url, when[state] ?? state, state === "delivered" ? null : error].filter(Boolean).join(" · ");
+}
+
 function facts(job) {
   const { limits } = job.options.sandbox;
   const { usage } = job;
@@ -173,6 +178,7 @@ function facts(job) {
     ["Priority", job.options.priority || null],
     ["Labels", labels.length ? labels.join(", ") : null],
     ["Key", job.options.key?.name],
+    ["Webhook", job.webhook && told(job.webhook)],
     ["Worker", job.worker],
     ["Time limit", span(limits.timeout)],
     ["Memory", `${bytes(usage.peak_memory)} of ${bytes(limits.memory)}`],

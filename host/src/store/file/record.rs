@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 const SPEC: u8 = 1;
 const STATE: u8 = 1;
 const LOG: u8 = 1;
+/// What came to specs later is written after the rest, and only where it is there: its number, which is never given anew, and a text.
+/// So a record without it is as it always was, and a version that does not know it reads on.
+const WEBHOOK: u64 = 1;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +142,10 @@ pub(super) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.text(value);
     }
     to.optional(options.module_name.as_deref(), Encoder::text);
+    if let Some(webhook) = &options.webhook {
+        to.number(WEBHOOK);
+        to.text(webhook.as_str());
+    }
     to.seal()
 }
 
@@ -165,8 +172,14 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
+    let mut webhook = None;
+    while !from.is_empty() {
+        if let (WEBHOOK, text) = (from.number()?, from.text()?) {
+            webhook = Some(text.parse().map_err(|_| Damage::new("its webhook is no URL"))?);
+        }
+    }
     let sandbox = Sandbox { limits, grants };
-    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name };
+    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, webhook };
     Ok((Spec { id, created, module, function, input, options }, stored))
 }
 
@@ -347,4 +360,44 @@ fn read_time(from: &mut Decoder<'_>) -> Result<Timestamp, Damage> {
 
 fn read_text(from: &mut Decoder<'_>) -> Result<String, Damage> {
     from.text().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+
+    fn spec(webhook: Option<&str>) -> (Spec, Stored) {
+        let input = Payload::json(&[7]).unwrap();
+        let mut request = Request::new(Digest::of(b"m").into(), "f", input.clone());
+        request.webhook = webhook.map(|url| url.parse().unwrap());
+        let sandbox = Sandbox { limits: Limits::default(), grants: Grants::default() };
+        let spec = request.spec(Digest::of(b"m"), sandbox, None, Timestamp::from_micros(7));
+        (spec, Stored::new(&input, None))
+    }
+
+    fn reread(spec: &Spec, sealed: &[u8]) -> Spec {
+        let (read, _) = read_spec(spec.id, sealed).unwrap();
+        Spec { input: spec.input.clone(), ..read }
+    }
+
+    #[test]
+    fn a_spec_without_what_came_later_is_kept_as_it_was_before_and_what_comes_later_still_is_passed_over() {
+        let (spec, input) = spec(None);
+        let sealed = write_spec(&spec, &input);
+        // The record ends with the module's name, of which there is none, and the checksum.
+        assert_eq!(sealed[sealed.len() - 5], 0);
+        assert_eq!(reread(&spec, &sealed), spec);
+        let mut later = Encoder::new(SPEC);
+        later.raw(&sealed[1..sealed.len() - 4]);
+        later.number(1 << 20);
+        later.text("of a version to come");
+        assert_eq!(reread(&spec, &later.seal()), spec);
+    }
+
+    #[test]
+    fn a_webhook_is_read_back() {
+        let (spec, input) = spec(Some("https://hooks.example/x?y"));
+        assert_eq!(reread(&spec, &write_spec(&spec, &input)), spec);
+    }
 }
