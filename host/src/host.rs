@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
@@ -26,6 +27,7 @@ use crate::queue::Queue;
 use crate::request::Request;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
+use crate::span::{self, About};
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 use crate::tokens::Tokens;
@@ -135,10 +137,10 @@ impl Host {
         self.open()?;
         self.inner.settings.middleware.admit(&request, Way::Call).await?;
         let (module, sandbox) = self.inner.admit(&request).await?;
-        let Request { function, input, .. } = request;
         let job = JobId::unkept(self.inner.now());
+        let Request { module: asked, function, input, principal, module_name, .. } = request;
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        self.inner.execute(attempt, context).await
+        self.inner.execute(attempt, About::asked(&principal, &module_name, &asked), context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -148,9 +150,13 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
-        self.inner.asked(&request, 1, request.input.len()).await?;
-        let spec = self.inner.spec(request).await?;
-        Ok(self.keep(spec).await?.handle)
+        let span = span::submit(&request, 1);
+        let submitting = async {
+            self.inner.asked(&request, 1, request.input.len()).await?;
+            let spec = self.inner.spec(request).await?;
+            Ok(self.keep(spec).await?.handle)
+        };
+        submitting.instrument(span).await
     }
 
     /// The same, for callers who cannot know whether an earlier try came through: a key that names the job of another call is
@@ -159,6 +165,11 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
     pub async fn submit_once(&self, request: Request) -> Result<Kept> {
+        let span = span::submit(&request, 1);
+        self.submitting_once(request).instrument(span).await
+    }
+
+    async fn submitting_once(&self, request: Request) -> Result<Kept> {
         self.inner.asked(&request, 1, request.input.len()).await?;
         let spec = self.inner.spec(request.clone()).await?;
         let module = spec.module;
@@ -188,6 +199,11 @@ impl Host {
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
         request.may_be_many()?;
         let inputs: Vec<_> = inputs.into_iter().collect();
+        let span = span::submit(&request, inputs.len());
+        self.mapping(request, inputs).instrument(span).await
+    }
+
+    async fn mapping(&self, request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
         self.inner.asked(&request, inputs.len() as u64, inputs.iter().map(Payload::len).sum()).await?;
         let mut specs = Vec::new();
         for input in inputs {
@@ -328,6 +344,7 @@ impl Host {
     async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
+        span::submitted(id);
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
         let (told, kept) = oneshot::channel();
         self.inner.runtime.spawn(inner.insert(spec, told));
@@ -397,9 +414,18 @@ impl Inner {
         self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await
     }
 
-    /// One attempt, within the middleware.
-    pub(crate) fn execute<'a>(&'a self, attempt: Attempt, context: &'a Context) -> BoxFuture<'a, Result<Report>> {
-        self.settings.middleware.run(&*self.backend, attempt, context)
+    /// One attempt, within the middleware, and within a span if anybody hears it.
+    pub(crate) fn execute<'a>(
+        &'a self,
+        attempt: Attempt,
+        about: About<'_>,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Report>> {
+        let span = span::attempt(&attempt, about);
+        if !span::is_heard(&span) {
+            return self.settings.middleware.run(&*self.backend, attempt, context);
+        }
+        Box::pin(span::run(span, &self.settings.middleware, &*self.backend, attempt, context))
     }
 
     /// From a request to the spec of a job, or the reason why not.

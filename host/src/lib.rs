@@ -83,6 +83,7 @@ mod run;
 mod running;
 mod sandbox;
 mod scheduler;
+mod span;
 mod steady;
 pub mod store;
 mod time;

@@ -12,10 +12,11 @@ use crate::backend::Context;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::host::Inner;
-use crate::job::{Job, Phase, Spec, State};
+use crate::job::{Job, Options, Phase, Spec, State};
 use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
+use crate::span::About;
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
@@ -51,7 +52,9 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
-    let executing = AssertUnwindSafe(inner.execute(attempt(job), &context)).catch_unwind();
+    let Options { principal, module_name, .. } = &job.spec.options;
+    let about = About { tenant: principal.as_deref(), module_name: module_name.as_deref() };
+    let executing = AssertUnwindSafe(inner.execute(attempt(job), about, &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,

@@ -8,6 +8,7 @@ mod dashboard;
 mod events;
 mod jobs;
 mod limits;
+mod logging;
 mod metrics;
 mod modules;
 mod openapi;
