@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
@@ -22,6 +22,7 @@ use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Spec, Summary};
 use crate::middleware::Way;
 use crate::modules::Modules;
+use crate::otel;
 use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::request::Request;
@@ -431,7 +432,9 @@ impl Inner {
     /// From a request to the spec of a job, or the reason why not.
     async fn spec(&self, request: Request) -> Result<Spec> {
         let (module, sandbox) = self.admit(&request).await?;
-        Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
+        let mut spec = request.spec(module, sandbox, self.settings.default_ttl, self.now());
+        spec.options.trace = otel::place(&Span::current());
+        Ok(spec)
     }
 
     /// The code and the sandbox that a request is for, or the reason why it cannot be met.

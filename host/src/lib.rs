@@ -70,6 +70,11 @@ mod known;
 mod local;
 pub mod middleware;
 mod modules;
+#[cfg(feature = "otel")]
+pub mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "no_otel.rs"]
+mod otel;
 mod output;
 mod payload;
 mod place;
@@ -89,6 +94,7 @@ pub mod store;
 mod time;
 mod token;
 mod tokens;
+mod trace;
 pub mod units;
 
 pub use attempt::{Attempt, Events, Level, LogEntry, Outcome, Progress, Report, Usage};
@@ -120,3 +126,4 @@ pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};
 pub use tokens::Tokens;
+pub use trace::TraceParent;

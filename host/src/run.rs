@@ -12,7 +12,7 @@ use crate::backend::Context;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::host::Inner;
-use crate::job::{Job, Options, Phase, Spec, State};
+use crate::job::{Job, Phase, Spec, State};
 use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
@@ -52,9 +52,8 @@ pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
-    let Options { principal, module_name, .. } = &job.spec.options;
-    let about = About { tenant: principal.as_deref(), module_name: module_name.as_deref() };
-    let executing = AssertUnwindSafe(inner.execute(attempt(job), about, &context)).catch_unwind();
+    let executing =
+        AssertUnwindSafe(inner.execute(attempt(job), About::job(&job.spec.options), &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,

@@ -14,14 +14,16 @@ use crate::backend::{Backend, Context};
 use crate::error::Result;
 use crate::failure::clean;
 use crate::id::{JobId, ModuleRef};
+use crate::job::Options;
 use crate::middleware::Chain;
+use crate::otel::{self, Role};
 use crate::request::Request;
 
 /// The target of spans and events of attempts.
 pub(crate) const ATTEMPT: &str = "au_host::attempt";
 const SUBMIT: &str = "au_host::submit";
 /// The target of what guests say, each line at the level `debug`: no guest may fill the log of a host that did not ask for it.
-const GUEST: &str = "au_host::guest";
+pub(crate) const GUEST: &str = "au_host::guest";
 /// Of a guest's line, this many bytes are an event. The job's own log has all of it.
 const LINE: usize = 4096;
 
@@ -31,6 +33,7 @@ pub(crate) struct About<'a> {
     pub(crate) tenant: Option<&'a str>,
     /// What the module was called by whoever asked.
     pub(crate) module_name: Option<&'a str>,
+    pub(crate) role: Role,
 }
 
 impl<'a> About<'a> {
@@ -40,16 +43,34 @@ impl<'a> About<'a> {
             ModuleRef::Name(name) => Some(name.as_str()),
             ModuleRef::Digest(_) => None,
         };
-        Self { tenant: tenant.as_deref(), module_name: name.as_deref().or(named) }
+        let role = Role { kind: "internal", parent: None };
+        Self { tenant: tenant.as_deref(), module_name: name.as_deref().or(named), role }
+    }
+
+    /// Of a job: it is part of the trace it was submitted in.
+    pub(crate) fn job(options: &'a Options) -> Self {
+        let Options { principal, module_name, trace, .. } = options;
+        let role = Role { kind: "consumer", parent: *trace };
+        Self { tenant: principal.as_deref(), module_name: module_name.as_deref(), role }
     }
 }
 
 /// Around a submit of so many jobs.
 pub(crate) fn submit(request: &Request, jobs: usize) -> Span {
-    let About { tenant, module_name } = About::asked(&request.principal, &request.module_name, &request.module);
-    tracing::info_span!(
-        target: SUBMIT, "submit", module_name, function = crate::id::shorten(&request.function), tenant, jobs, job = Empty
-    )
+    let About { tenant, module_name, .. } = About::asked(&request.principal, &request.module_name, &request.module);
+    let span = tracing::info_span!(
+        target: SUBMIT,
+        "submit",
+        module_name,
+        function = crate::id::shorten(&request.function),
+        tenant,
+        jobs,
+        job = Empty,
+        otel.kind = Empty,
+        otel.name = Empty,
+    );
+    otel::begin(&span, Role { kind: "producer", parent: None }, || "submit".to_owned());
+    span
 }
 
 /// Names the job that the current submit is of.
@@ -59,8 +80,8 @@ pub(crate) fn submitted(id: JobId) {
 
 /// Around an attempt, within the current span.
 pub(crate) fn attempt(attempt: &Attempt, about: About<'_>) -> Span {
-    let About { tenant, module_name } = about;
-    tracing::info_span!(
+    let About { tenant, module_name, role } = about;
+    let span = tracing::info_span!(
         target: ATTEMPT,
         "attempt",
         job = %attempt.job,
@@ -72,7 +93,12 @@ pub(crate) fn attempt(attempt: &Attempt, about: About<'_>) -> Span {
         outcome = Empty,
         fuel = Empty,
         peak_memory = Empty,
-    )
+        otel.kind = Empty,
+        otel.name = Empty,
+        otel.status_code = Empty,
+    );
+    otel::begin(&span, role, || format!("attempt {}", attempt.function));
+    span
 }
 
 /// Whether anybody hears what happens in this span of an attempt.
@@ -92,6 +118,9 @@ pub(crate) async fn run(
     let context = Context { events: Arc::new(events), cancel: context.cancel.clone() };
     let ended = chain.run(backend, attempt, &context).instrument(span.clone()).await;
     span.record("outcome", outcome(&ended));
+    if !matches!(outcome(&ended), "completed" | "cancelled") {
+        otel::failed(&span);
+    }
     if let Ok(report) = &ended {
         span.record("fuel", report.usage.fuel);
         span.record("peak_memory", report.usage.peak_memory);
@@ -106,6 +135,11 @@ pub(crate) fn outcome(ended: &Result<Report>) -> &'static str {
         Ok(Report { outcome: Ok(_), .. }) => "completed",
         Ok(Report { outcome: Err(failure), .. }) => failure.kind.code(),
     }
+}
+
+/// The trace that this span is in, if it is in one: what logs and traces have in common.
+pub(crate) fn trace_id(span: &Span) -> Option<String> {
+    otel::place(span).map(|place| hex::encode(place.trace()))
 }
 
 /// A time as logs have it: milliseconds, to the microsecond.

@@ -118,6 +118,17 @@ pub(crate) enum Verb {
     Completions { shell: Shell },
 }
 
+impl Verb {
+    /// What it is called, if it submits something.
+    pub(crate) fn submits(&self) -> Option<&'static str> {
+        match self {
+            Self::Run(_) => Some("run"),
+            Self::Submit(_) => Some("submit"),
+            _ => None,
+        }
+    }
+}
+
 /// What is called.
 #[derive(Debug, Args)]
 pub(crate) struct Call {

@@ -14,6 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::logging::Format;
+use super::otel::OtelSection;
 use super::trouble::{Result, Trouble};
 use au_host::units::{self, Size};
 
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) log: Option<String>,
     /// As `--log-format`.
     pub(crate) log_format: Option<Format>,
+    /// Where traces are sent.
+    pub(crate) otel: OtelSection,
     /// The host elsewhere that commands ask in place of this folder.
     pub(crate) host: Option<String>,
     /// Of `serve`.

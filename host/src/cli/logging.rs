@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::otel::Traces;
 use super::trouble::Result;
 
 /// How a log is written.
@@ -41,16 +42,17 @@ pub(crate) struct Logging {
     pub(crate) filter: Option<String>,
 }
 
-type Told = Box<dyn Layer<Registry> + Send + Sync>;
+pub(crate) type Told = Box<dyn Layer<Registry> + Send + Sync>;
 
 impl Logging {
     /// From now on, for the whole process.
-    pub(crate) fn begin(&self) -> Result {
+    pub(crate) fn begin(&self, traces: &Traces) -> Result {
         let asked = self.filter.as_deref().filter(|filter| !filter.trim().is_empty());
         let filter = EnvFilter::from_str(asked.unwrap_or(self.format.filter()))
             .map_err(|error| Error::invalid("log filter", error.to_string()))?;
-        let layers = vec![self.layer().with_filter(filter).boxed()];
+        let layers: Vec<_> = traces.layer().into_iter().chain([self.layer().with_filter(filter).boxed()]).collect();
         tracing_subscriber::registry().with(layers).init();
+        traces.complain();
         if self.format == Format::Json {
             std::panic::set_hook(Box::new(panicked));
         }

@@ -16,6 +16,11 @@ mod http_section;
 mod jobs;
 mod logging;
 mod modules;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "no_otel.rs"]
+mod otel;
 mod output;
 mod place;
 mod result;
@@ -37,6 +42,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use tokio::runtime::{Builder, Runtime};
+use tracing::Instrument as _;
 
 use self::args::{Cli, Verb};
 use self::output::Out;
@@ -77,12 +83,15 @@ fn start(cli: Cli, told: &mut Out) -> Result {
     let place = Place::find(&cli.common)?;
     let logging = place.logging(&cli.common);
     told.logs = logging.format;
-    logging.begin()?;
+    let traces = place.otel().traces()?;
+    logging.begin(&traces)?;
     let out = *told;
     let runtime = runtime(&cli.verb).map_err(|error| au_host::Error::fault("runtime", error))?;
-    let done = runtime.block_on(verb(&place, out, cli.verb));
+    let span = traces.command(cli.verb.submits());
+    let done = runtime.block_on(verb(&place, out, cli.verb).instrument(span));
     // What still runs in the background has nobody who waits for it.
     runtime.shutdown_background();
+    traces.end();
     done
 }
 

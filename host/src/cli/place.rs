@@ -16,6 +16,7 @@ use super::config::{Config, NAME};
 use super::hosted::Hosted;
 use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::logging::Logging;
+use super::otel::OtelSection;
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -130,6 +131,11 @@ impl Place {
             format: common.log_format.or(self.config.log_format).unwrap_or_default(),
             filter: common.log.clone().or_else(|| self.config.log.clone()),
         }
+    }
+
+    /// What its settings say of traces.
+    pub(crate) fn otel(&self) -> &OtelSection {
+        &self.config.otel
     }
 
     /// What its settings say of the HTTP API.

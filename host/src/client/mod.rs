@@ -24,6 +24,8 @@ mod exchange;
 mod jobs;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod modules;
+#[cfg(feature = "otel")]
+mod post;
 mod problem;
 mod query;
 mod url;
@@ -32,6 +34,8 @@ mod verbs;
 use std::sync::Arc;
 
 pub use config::ClientConfig;
+#[cfg(feature = "otel")]
+pub(crate) use post::{Post, PostConfig};
 
 use self::exchange::Wire;
 use self::url::Url;

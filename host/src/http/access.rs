@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::MatchedPath;
-use axum::http::HeaderValue;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use tracing::Span;
 use tracing::field::{Empty, display};
@@ -16,9 +16,12 @@ use tracing::field::{Empty, display};
 use super::door::WATCHED;
 use super::principal::Caller;
 use crate::id::JobId;
-use crate::span::millis;
+use crate::otel::{self, Role};
+use crate::span::{millis, trace_id};
+use crate::trace::TraceParent;
 
 const REQUEST: &str = "au_host::request";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const JOBS: &str = "/v1/jobs/";
 
 /// Who is at the other end of a connection. A proxy, if there is one: what it says of others is not believed.
@@ -52,7 +55,15 @@ impl Access {
             http.response.status_code = Empty,
             tenant = Empty,
             token = Empty,
+            otel.kind = Empty,
+            otel.name = Empty,
+            otel.status_code = Empty,
         );
+        let role = Role { kind: "server", parent: traceparent(request.headers()) };
+        otel::begin(&span, role, || match &route {
+            Some(route) => format!("{method} {}", route.as_str()),
+            None => method.to_owned(),
+        });
         let job = named(request.uri().path());
         Self { span, began: Instant::now(), method, route, id, peer, caller: None, job, status: None }
     }
@@ -76,6 +87,9 @@ impl Access {
     pub(super) fn answered(&mut self, response: &Response) {
         let status = response.status().as_u16();
         self.span.record("http.response.status_code", status);
+        if status >= 500 {
+            otel::failed(&self.span);
+        }
         self.status = Some(status);
         let made = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         self.job = self.job.or(made.and_then(named));
@@ -102,6 +116,7 @@ impl Drop for Access {
             tenant = caller.and_then(|caller| caller.principal.as_deref()),
             token = caller.and_then(|caller| caller.token).map(display),
             peer = self.peer.map(display),
+            trace_id = trace_id(&self.span),
             "request"
         );
     }
@@ -109,6 +124,13 @@ impl Drop for Access {
 
 fn text(id: &Option<HeaderValue>) -> Option<&str> {
     id.as_ref().and_then(|id| id.to_str().ok())
+}
+
+/// The trace that a client says its request is part of. Two of them are as none, and so is one that is wrong.
+fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut sent = headers.get_all(TRACEPARENT).iter();
+    let only = sent.next().filter(|_| sent.next().is_none())?;
+    only.to_str().ok()?.parse().ok()
 }
 
 /// The job that a path is about.

@@ -11,6 +11,7 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
+use crate::trace::TraceParent;
 
 mod state;
 mod status;
@@ -58,6 +59,9 @@ pub struct Options {
     pub labels: BTreeMap<String, String>,
     /// What the caller called the module.
     pub module_name: Option<String>,
+    /// The trace it was submitted in, which its attempts are part of, whoever runs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 impl Options {

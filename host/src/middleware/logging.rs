@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use async_trait::async_trait;
+use tracing::Span;
 
 use super::{Middleware, Next};
 use crate::attempt::{Attempt, Report, Usage};
@@ -88,6 +89,7 @@ impl Drop for End {
             fuel = self.usage.fuel,
             peak_memory,
             error = self.error,
+            trace_id = span::trace_id(&Span::current()),
             "attempt ended"
         );
     }

@@ -56,6 +56,7 @@ fn options() -> Options {
         principal: None,
         labels: BTreeMap::new(),
         module_name: None,
+        trace: None,
     }
 }
 

@@ -53,7 +53,8 @@ async fn completed(program: &Program, id: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_and_attempts_are_lines_of_json_with_their_ids() {
-    let program = Folder::new().serve(&JSON);
+    let folder = Folder::new();
+    let program = folder.serve(&JSON);
     let call = program.ask(Method::POST, "/v1/call/guest/echo").header("x-request-id", "r-1").body("[1]");
     assert_eq!(call.send().await.unwrap().status(), 200);
     let id = program.submit("echo", "[2]").await.unwrap();
@@ -127,7 +128,8 @@ async fn what_a_guest_says_is_an_event_of_its_attempt_where_that_is_asked_for() 
     let folder = Folder::new();
     for (filter, count) in [("info", 0), ("info,au_host::guest=debug", 2)] {
         let program = folder.start(logs(filter), &JSON);
-        let id = program.submit("log", "\u{2}\0\0\0").await.unwrap();
+        let submit = program.ask(Method::POST, "/v1/submit/guest/log").header("content-type", OCTETS).body(number(2));
+        let id = json(Answer::of(submit.send().await.unwrap()).await, 202)["id"].as_str().unwrap().to_owned();
         completed(&program, &id).await;
         let events = events(program);
         let said: Vec<_> = events.iter().filter(|event| event["target"] == "au_host::guest").collect();
@@ -141,7 +143,8 @@ async fn what_a_guest_says_is_an_event_of_its_attempt_where_that_is_asked_for() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_and_a_call_that_is_dropped_leave_a_line_each() {
-    let program = Folder::new().serve(&JSON);
+    let folder = Folder::new();
+    let program = folder.serve(&JSON);
     let call = program.ask(Method::POST, "/v1/call/guest/spin").body("[]").timeout(Duration::from_millis(300));
     assert!(call.send().await.unwrap_err().is_timeout());
     // It is known to have gone when nothing runs any more.
@@ -157,7 +160,8 @@ async fn a_client_that_goes_and_a_call_that_is_dropped_leave_a_line_each() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_hears_of_trouble_only() {
-    let program = Folder::new().serve(&[]);
+    let folder = Folder::new();
+    let program = folder.serve(&[]);
     let id = program.submit("divide", "[]").await.unwrap();
     json(program.get(&format!("/v1/jobs/{id}?wait=1m")).await, 200);
     program.signal(Signal::TERM);

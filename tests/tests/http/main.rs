@@ -4,6 +4,7 @@
 
 mod browser;
 mod calls;
+mod collector;
 mod dashboard;
 mod events;
 mod jobs;
@@ -20,6 +21,7 @@ mod serving;
 mod submits;
 mod tenants;
 mod tokens;
+mod traces;
 mod wire;
 
 use std::sync::LazyLock;

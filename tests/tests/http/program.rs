@@ -40,7 +40,7 @@ impl Folder {
         self.0.path()
     }
 
-    fn bare(&self, mut command: Command) -> Command {
+    pub(crate) fn bare(&self, mut command: Command) -> Command {
         let path = std::env::var_os("PATH").unwrap();
         command.current_dir(self.path()).env_clear().env("HOME", self.path()).env("PATH", path);
         command.env("AU_DATA", self.path().join("data")).stdin(Stdio::null());
@@ -80,6 +80,13 @@ impl Folder {
 }
 
 impl Program {
+    /// From now on all requests carry this token.
+    pub(crate) fn authorize(&mut self, token: &str) {
+        let carried = [(reqwest::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())];
+        let builder = Client::builder().no_proxy().tls_certs_only([]).timeout(LONG);
+        self.client = builder.default_headers(carried.into_iter().collect()).build().unwrap();
+    }
+
     pub(crate) fn ask(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }

@@ -91,6 +91,10 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn raw(&mut self, count: usize) -> Result<&'a [u8], Damage> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| Damage::new("it ends too early"))?;
         self.0 = rest;

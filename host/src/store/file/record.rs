@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::codec::{Damage, Decoder, Encoder};
 use crate::attempt::{Level, LogEntry, Progress, Usage};
+use crate::error::Error;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{CancelRequest, IdempotencyKey, Job, KeyHolds, Options, Phase, Size, Spec, State, Status, Summary};
 use crate::payload::Payload;
@@ -19,6 +20,10 @@ use crate::time::Timestamp;
 const SPEC: u8 = 1;
 const STATE: u8 = 1;
 const LOG: u8 = 1;
+
+/// Parts of a spec that came after its format was made: each is a number and a text, after all else, and only where it says something.
+/// A reader passes over those it does not know, and one of the time before reads none. Never used for another.
+const TRACE: u64 = 1;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +144,10 @@ pub(super) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.text(value);
     }
     to.optional(options.module_name.as_deref(), Encoder::text);
+    if let Some(trace) = &options.trace {
+        to.number(TRACE);
+        to.text(&trace.to_string());
+    }
     to.seal()
 }
 
@@ -165,8 +174,15 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
+    let mut trace = None;
+    while !from.is_empty() {
+        let (part, text) = (from.number()?, from.text()?);
+        if part == TRACE {
+            trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?);
+        }
+    }
     let sandbox = Sandbox { limits, grants };
-    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name };
+    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, trace };
     Ok((Spec { id, created, module, function, input, options }, stored))
 }
 
@@ -347,4 +363,58 @@ fn read_time(from: &mut Decoder<'_>) -> Result<Timestamp, Damage> {
 
 fn read_text(from: &mut Decoder<'_>) -> Result<String, Damage> {
     from.text().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ModuleRef;
+    use crate::request::Request;
+
+    fn spec() -> (Spec, Stored) {
+        let input = Payload::json(&[1]).unwrap();
+        let digest = Digest::of(b"");
+        let sandbox = Sandbox { limits: Limits::default(), grants: Grants::default() };
+        let request = Request::new(ModuleRef::Digest(digest), "add", input.clone());
+        (request.spec(digest, sandbox, None, Timestamp::from_micros(7)), Stored::new(&input, None))
+    }
+
+    /// A record with more at its end.
+    fn with_more(sealed: &[u8], more: impl FnOnce(&mut Encoder)) -> Vec<u8> {
+        let mut to = Encoder::new(SPEC);
+        to.raw(&sealed[1..sealed.len() - 4]);
+        more(&mut to);
+        to.seal()
+    }
+
+    #[test]
+    fn a_trace_is_a_part_that_others_pass_over_and_costs_nothing_where_there_is_none() {
+        let (mut spec, input) = spec();
+        let plain = write_spec(&spec, &input);
+        assert_eq!(read_spec(spec.id, &plain).unwrap().0.options.trace, None);
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        spec.options.trace = Some(trace.parse().unwrap());
+        let traced = write_spec(&spec, &input);
+        let by_hand = with_more(&plain, |to| {
+            to.number(TRACE);
+            to.text(trace);
+        });
+        assert_eq!(traced, by_hand, "the record of before, and a part");
+        assert_eq!(read_spec(spec.id, &traced).unwrap().0.options, spec.options);
+    }
+
+    #[test]
+    fn a_part_of_a_later_version_is_passed_over_and_a_broken_one_is_damage() {
+        let (spec, input) = spec();
+        let plain = write_spec(&spec, &input);
+        let part = |number, text: &str| {
+            with_more(&plain, |to| {
+                to.number(number);
+                to.text(text);
+            })
+        };
+        assert_eq!(read_spec(spec.id, &part(99, "news")).unwrap().0.options, spec.options);
+        assert!(read_spec(spec.id, &part(TRACE, "news")).is_err());
+        assert!(read_spec(spec.id, &with_more(&plain, |to| to.number(99))).is_err());
+    }
 }

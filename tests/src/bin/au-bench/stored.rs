@@ -136,6 +136,7 @@ fn finished(number: usize) -> Job {
         principal: None,
         labels: [("batch".to_owned(), (number / 1000).to_string())].into(),
         module_name: Some("guest".into()),
+        trace: None,
     };
     let id = JobId::new(created);
     let input = payload.clone();
