@@ -138,9 +138,7 @@ pub trait Events: std::fmt::Debug + Send + Sync {
 pub struct Silent;
 
 impl Events for Silent {
-    fn log(&self, level: Level, message: String) {
-        tracing::debug!(target: "au_host::guest", level = level.as_str(), message);
-    }
+    fn log(&self, _level: Level, _message: String) {}
 
     fn progress(&self, _progress: Progress) {}
 }

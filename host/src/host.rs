@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
@@ -21,12 +22,14 @@ use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Spec, Summary, labels_bytes};
 use crate::middleware::Way;
 use crate::modules::Modules;
+use crate::otel;
 use crate::payload::Payload;
 use crate::queue::Queue;
 use crate::quota::TenantUsage;
 use crate::request::Request;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
+use crate::span::{self, About};
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 use crate::tenants::{Coming, Tenants};
@@ -140,11 +143,11 @@ impl Host {
         self.open()?;
         self.inner.settings.middleware.admit(&request, Way::Call).await?;
         let (module, sandbox) = self.inner.admit(&request).await?;
-        let Request { function, input, principal, .. } = request;
-        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         let job = JobId::unkept(self.inner.now());
+        let Request { module: asked, function, input, principal, module_name, .. } = request;
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        self.inner.metered(attempt, principal.as_deref(), context).await
+        let about = About::asked(&principal, &module_name, &asked);
+        self.inner.metered(attempt, about, context).await
     }
 
     /// Keeps a job and gives its handle at once. When this returns, the job survives whatever its store survives.
@@ -154,9 +157,13 @@ impl Host {
     /// # Errors
     /// `NotFound`, `Invalid`, `Refused`: nothing was kept. `ShuttingDown`. Else what the store says.
     pub async fn submit(&self, request: Request) -> Result<Handle> {
-        let _comes = self.inner.asked(&request, 1, request.bytes()).await?;
-        let spec = self.inner.spec(request).await?;
-        Ok(self.keep(spec).await?.handle)
+        let span = span::submit(&request, 1);
+        let submitting = async {
+            let _comes = self.inner.asked(&request, 1, request.bytes()).await?;
+            let spec = self.inner.spec(request).await?;
+            Ok(self.keep(spec).await?.handle)
+        };
+        submitting.instrument(span).await
     }
 
     /// The same, for callers who cannot know whether an earlier try came through: a key that names the job of another call is
@@ -165,6 +172,11 @@ impl Host {
     /// # Errors
     /// As for [`submit`](Host::submit). `KeyTaken` when the key names a job with another module, function or input.
     pub async fn submit_once(&self, request: Request) -> Result<Kept> {
+        let span = span::submit(&request, 1);
+        self.submitting_once(request).instrument(span).await
+    }
+
+    async fn submitting_once(&self, request: Request) -> Result<Kept> {
         let _comes = self.inner.asked(&request, 1, request.bytes()).await?;
         let spec = self.inner.spec(request.clone()).await?;
         let module = spec.module;
@@ -194,6 +206,11 @@ impl Host {
     pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
         request.may_be_many()?;
         let inputs: Vec<_> = inputs.into_iter().collect();
+        let span = span::submit(&request, inputs.len());
+        self.mapping(request, inputs).instrument(span).await
+    }
+
+    async fn mapping(&self, request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
         let labels = labels_bytes(&request.labels);
         let bytes = inputs.iter().map(|input| input.len() + labels).sum();
         let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
@@ -355,6 +372,7 @@ impl Host {
     async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
+        span::submitted(id);
         // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
         let (told, kept) = oneshot::channel();
         match spec.options.webhook {
@@ -438,26 +456,37 @@ impl Inner {
     pub(crate) async fn metered(
         &self,
         mut attempt: Attempt,
-        tenant: Option<&str>,
+        about: About<'_>,
         context: &Context,
     ) -> Result<Report> {
-        let fuel = attempt.sandbox.limits.fuel;
+        let (tenant, fuel) = (about.tenant, attempt.sandbox.limits.fuel);
         attempt.sandbox.limits.fuel = self.tenants.fuel(tenant, fuel, self.now()).await?;
-        let report = self.execute(attempt, context).await?;
+        let report = self.execute(attempt, about, context).await?;
         self.tenants.used(tenant, report.usage.fuel, self.now());
         Ok(report)
     }
 
-    /// One attempt, within the middleware.
-    pub(crate) fn execute<'a>(&'a self, attempt: Attempt, context: &'a Context) -> BoxFuture<'a, Result<Report>> {
-        self.settings.middleware.run(&*self.backend, attempt, context)
+    /// One attempt, within the middleware, and within a span if anybody hears it.
+    pub(crate) fn execute<'a>(
+        &'a self,
+        attempt: Attempt,
+        about: About<'_>,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Report>> {
+        let span = span::attempt(&attempt, about);
+        if !span::is_heard(&span) {
+            return self.settings.middleware.run(&*self.backend, attempt, context);
+        }
+        Box::pin(span::run(span, &self.settings.middleware, &*self.backend, attempt, context))
     }
 
     /// From a request to the spec of a job, or the reason why not.
     async fn spec(&self, request: Request) -> Result<Spec> {
         request.webhook.iter().try_for_each(|url| webhook::admit(&self.settings.webhook, url))?;
         let (module, sandbox) = self.admit(&request).await?;
-        Ok(request.spec(module, sandbox, self.settings.default_ttl, self.now()))
+        let mut spec = request.spec(module, sandbox, self.settings.default_ttl, self.now());
+        spec.options.trace = otel::place(&Span::current());
+        Ok(spec)
     }
 
     /// The code and the sandbox that a request is for, or the reason why it cannot be met.

@@ -70,6 +70,11 @@ mod known;
 mod local;
 pub mod middleware;
 mod modules;
+#[cfg(feature = "otel")]
+pub mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "no_otel.rs"]
+mod otel;
 mod output;
 mod payload;
 mod place;
@@ -84,12 +89,14 @@ mod run;
 mod running;
 mod sandbox;
 mod scheduler;
+mod span;
 mod steady;
 pub mod store;
 mod tenants;
 mod time;
 mod token;
 mod tokens;
+mod trace;
 pub mod units;
 mod webhook;
 
@@ -124,6 +131,7 @@ pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};
 pub use tokens::Tokens;
+pub use trace::TraceParent;
 pub use webhook::{Delivery, DeliveryPhase, Network, WebhookConfig, WebhookUrl};
 #[cfg(feature = "webhook")]
 pub use webhook::{SigningSecret, WebhookSecrets};

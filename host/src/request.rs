@@ -165,6 +165,7 @@ impl Request {
             principal: self.principal,
             labels: self.labels,
             module_name,
+            trace: None,
             webhook: self.webhook,
         };
         Spec { id: JobId::new(now), created: now, module, function: self.function, input: self.input, options }

@@ -16,6 +16,7 @@ use crate::job::{Job, Phase, Spec, State};
 use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
+use crate::span::About;
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
@@ -55,7 +56,7 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
     let executing =
-        AssertUnwindSafe(inner.metered(attempt(job), job.spec.options.principal.as_deref(), &context)).catch_unwind();
+        AssertUnwindSafe(inner.metered(attempt(job), About::job(&job.spec.options), &context)).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,

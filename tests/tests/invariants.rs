@@ -11,7 +11,7 @@ use std::process::Command;
 use au_tests::source::{code, is_word_in, lines};
 
 /// The files that decide and do nothing else.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "id.rs",
     "error.rs",
     "payload.rs",
@@ -20,6 +20,7 @@ const PURE: [&str; 10] = [
     "failure.rs",
     "retry.rs",
     "time.rs",
+    "trace.rs",
     "request.rs",
     "job/",
 ];
@@ -86,6 +87,7 @@ fn the_words_that_are_looked_for_are_found_where_they_may_stand() {
         ("registry/child.rs", "stdout()"),
         ("clock.rs", "SystemTime"),
         ("host.rs", "tokio"),
+        ("otel/mod.rs", "opentelemetry"),
         ("registry/folder.rs", "PathBuf"),
         ("registry/folder.rs", ".take("),
     ] {
@@ -135,6 +137,8 @@ fn each_large_dependency_is_named_in_one_place() {
     assert_eq!(strays(&http, |name| is_below(&["http/"], name)), NOWHERE);
     let wire = ["hyper", "hyper_util", "http_body_util", "tokio_rustls", "rustls_native_certs"];
     assert_eq!(strays(&wire, |name| is_below(&["http/", "client/"], name)), NOWHERE);
+    let traces = ["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"];
+    assert_eq!(strays(&traces, |name| is_below(&["otel/"], name)), NOWHERE);
     assert_eq!(strays(&["clap", "indicatif", "console"], |name| is_below(&["cli/"], name)), NOWHERE);
 }
 

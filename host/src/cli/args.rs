@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use super::logging::Format;
 use au_host::units::{self, Binding, Size};
 
 /// Runs functions compiled to WebAssembly as sandboxed, durable jobs.
@@ -45,6 +46,12 @@ pub(crate) struct Common {
     /// Say nothing but results and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// What to log: info, or au_host=debug,warn [default: warn as text, info as JSON]
+    #[arg(long, global = true, env = "AU_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How to log: text, for people, or json, an object a line [default: text]
+    #[arg(long, global = true, env = "AU_LOG_FORMAT", value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub(crate) log_format: Option<Format>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +119,17 @@ pub(crate) enum Verb {
     Doctor,
     /// Print a completion script
     Completions { shell: Shell },
+}
+
+impl Verb {
+    /// What it is called, if it submits something.
+    pub(crate) fn submits(&self) -> Option<&'static str> {
+        match self {
+            Self::Run(_) => Some("run"),
+            Self::Submit(_) => Some("submit"),
+            _ => None,
+        }
+    }
 }
 
 /// What is called.

@@ -13,6 +13,8 @@ use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::http_section::{AuthSection, HttpSection, RateSection};
+use super::logging::Format;
+use super::otel::OtelSection;
 use super::quota_section::QuotaSection;
 use super::trouble::{Result, Trouble};
 use super::webhook_section::WebhookSection;
@@ -39,6 +41,12 @@ pub(crate) struct Config {
     ceiling: Bounds,
     /// Which grants a job may ask for.
     grants: Granted,
+    /// As `--log`.
+    pub(crate) log: Option<String>,
+    /// As `--log-format`.
+    pub(crate) log_format: Option<Format>,
+    /// Where traces are sent.
+    pub(crate) otel: OtelSection,
     /// The host elsewhere that commands ask in place of this folder.
     pub(crate) host: Option<String>,
     /// Of `serve`.
@@ -302,6 +310,7 @@ mod tests {
             ("[limits]\ntimeout = '2h'\n[ceiling]\ntimeout = '1h'", "timeout"),
             ("[ceiling]\nstack = '0'", "stack"),
             ("durability = 'maybe'", "maybe"),
+            ("log_format = 'xml'", "xml"),
             ("[auth]\nrequire = true", "require"),
             ("[rate_limit]\ntoken_burst = 9", "token_per_second"),
             ("[rate_limit]\ntoken_per_second = 0", "zero"),

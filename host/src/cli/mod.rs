@@ -14,7 +14,13 @@ mod http_section;
 #[path = "no_http_section.rs"]
 mod http_section;
 mod jobs;
+mod logging;
 mod modules;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "no_otel.rs"]
+mod otel;
 mod output;
 mod place;
 mod quota_section;
@@ -39,6 +45,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use tokio::runtime::{Builder, Runtime};
+use tracing::Instrument as _;
 
 use self::args::{Cli, Verb};
 use self::output::Out;
@@ -51,10 +58,11 @@ const THREADS: usize = 2;
 pub(crate) fn main() -> ExitCode {
     let (out, done) = match usage::parse() {
         Ok(cli) => {
-            let out = Out { json: cli.common.json, quiet: cli.common.quiet };
-            log();
+            let logs = cli.common.log_format.unwrap_or_default();
+            let mut out = Out { json: cli.common.json, quiet: cli.common.quiet, logs };
             open_more_files();
-            (out, start(cli, out))
+            let done = start(cli, &mut out);
+            (out, done)
         }
         Err(told) => told,
     };
@@ -69,17 +77,24 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, out: Out) -> Result {
+fn start(cli: Cli, told: &mut Out) -> Result {
     if let Verb::Completions { shell } = cli.verb {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), "au-host", &mut script);
-        return out.line(&String::from_utf8_lossy(&script));
+        return told.line(&String::from_utf8_lossy(&script));
     }
     let place = Place::find(&cli.common)?;
+    let logging = place.logging(&cli.common);
+    told.logs = logging.format;
+    let traces = place.otel().traces()?;
+    logging.begin(&traces)?;
+    let out = *told;
     let runtime = runtime(&cli.verb).map_err(|error| au_host::Error::fault("runtime", error))?;
-    let done = runtime.block_on(verb(&place, out, cli.verb));
+    let span = traces.command(cli.verb.submits());
+    let done = runtime.block_on(verb(&place, out, cli.verb).instrument(span));
     // What still runs in the background has nobody who waits for it.
     runtime.shutdown_background();
+    traces.end();
     done
 }
 
@@ -128,13 +143,6 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         // Answered before there was a runtime.
         Verb::Completions { .. } => Err(Trouble::Said(2)),
     }
-}
-
-/// What goes on inside is told on stderr: warnings, or what `AU_LOG` asks for (`AU_LOG=au_host=debug`).
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AU_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false).init();
 }
 
 /// Takes as many open files as this process may have: what most systems give at first is for programs of another age.

@@ -8,17 +8,22 @@ use console::{Key, Term};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::logging::Format;
 use super::trouble::{Result, Trouble};
 
 /// Longest line of a guest's log that is shown.
 const LINE_LIMIT: usize = 64 << 10;
 const STEPS: u64 = 1000;
+/// The target of what is said, where it is logged.
+const TALK: &str = "au_host::cli";
 
 /// Where things go, and in which form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Out {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+    /// Where the log is lines of JSON, so is all other talk: they share stderr.
+    pub(crate) logs: Format,
 }
 
 impl Out {
@@ -62,14 +67,24 @@ impl Out {
 
     /// Something to say that is not data.
     pub(crate) fn note(self, text: &str) {
-        if !self.quiet {
-            talk(text);
+        match self.logs {
+            _ if self.quiet => {}
+            Format::Text => talk(text),
+            Format::Json => tracing::info!(target: TALK, "{text}"),
         }
     }
 
     /// What went wrong: one line of what, one of why, one of what to do.
     pub(crate) fn trouble(self, trouble: &Trouble) {
-        if self.json {
+        let logged = self.logs == Format::Json && !self.json && tracing::enabled!(target: TALK, tracing::Level::ERROR);
+        if logged {
+            let error = &trouble.facts()["error"];
+            let part = |name: &str| error[name].as_str().map(|text| clean(text, usize::MAX));
+            let (code, why, advice) = (part("code"), part("why"), part("try"));
+            tracing::error!(
+                target: TALK, code, exit = trouble.code(), why, advice, "{}", part("what").unwrap_or_default()
+            );
+        } else if self.json || self.logs == Format::Json {
             talk(&escaped(&trouble.facts().to_string()));
         } else {
             talk(clean(&trouble.lines(), usize::MAX).trim_end());
@@ -88,7 +103,7 @@ impl Out {
 
     /// What shows how far a job is.
     pub(crate) fn bar(self, title: &str) -> Bar {
-        if self.quiet || self.json || !io::stderr().is_terminal() {
+        if self.quiet || self.json || self.logs == Format::Json || !io::stderr().is_terminal() {
             return Bar { bar: ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::hidden()), out: self };
         }
         let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
+use au_host::middleware::logging::Logging as LogAttempts;
 use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Takes, Tokens, WebhookSecrets};
 use etcetera::BaseStrategy;
 
@@ -14,6 +15,8 @@ use super::args::Common;
 use super::config::{Config, NAME};
 use super::hosted::Hosted;
 use super::http_section::{AuthSection, HttpSection, RateSection};
+use super::logging::Logging;
+use super::otel::OtelSection;
 use super::trouble::Result;
 
 const LOG: &str = "worker.log";
@@ -102,6 +105,7 @@ impl Place {
             config.slots = Some(slots);
             config.wasm.attempts = slots;
             config.wasm.threads = cores.min(slots);
+            config.middleware.push(Arc::new(LogAttempts));
         }
         Ok(Local::open(&self.dir, config).await?)
     }
@@ -112,10 +116,26 @@ impl Place {
             policy: self.config.http_policy(),
             slots: slots.or(self.config.slots.map(|slots| slots.0.into())),
             wasm: WasmConfig { hardened: self.config.hardened, ..WasmConfig::default() },
-            middleware: std::iter::once(outermost).chain(self.config.rate_limit.middleware()).collect(),
+            middleware: [outermost, Arc::new(LogAttempts)]
+                .into_iter()
+                .chain(self.config.rate_limit.middleware())
+                .collect(),
             ..self.local(Takes::Everything)
         };
         Ok(Local::open(&self.dir, config).await?)
+    }
+
+    /// What is to be logged, and how, unless a command says otherwise.
+    pub(crate) fn logging(&self, common: &Common) -> Logging {
+        Logging {
+            format: common.log_format.or(self.config.log_format).unwrap_or_default(),
+            filter: common.log.clone().or_else(|| self.config.log.clone()),
+        }
+    }
+
+    /// What its settings say of traces.
+    pub(crate) fn otel(&self) -> &OtelSection {
+        &self.config.otel
     }
 
     /// What its settings say of the HTTP API.

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::args::Cli;
+use super::logging::Format;
 use super::output::Out;
 use super::trouble::{Result, Trouble, Wrong};
 
@@ -13,7 +14,7 @@ use super::trouble::{Result, Trouble, Wrong};
 pub(crate) fn parse() -> std::result::Result<Cli, (Out, Result)> {
     Cli::try_parse().map_err(|error| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();
-        let out = Out { json: words.iter().any(|word| word == "--json"), quiet: false };
+        let out = Out { json: words.iter().any(|word| word == "--json"), quiet: false, logs: Format::Text };
         (out, told(out, &words, &error))
     })
 }

@@ -10,12 +10,14 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, 
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tracing::Span;
 
 use super::config::ClientConfig;
 use super::connect::{self, Sender};
 use super::problem;
 use super::url::Url;
 use crate::error::{Error, Result, Source};
+use crate::otel;
 use crate::payload::OCTETS;
 
 /// Connections that are kept while nobody uses them.
@@ -24,7 +26,9 @@ const IDLE: usize = 16;
 const REST: Duration = Duration::from_millis(50);
 /// Longest rest, whatever a host says.
 const LONGEST: Duration = Duration::from_secs(5);
-const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -203,6 +207,9 @@ impl Wire {
         if let Some(headers) = request.headers_mut() {
             headers.insert(HOST, HeaderValue::from_str(&self.url.authority())?);
             headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+            if let Some(place) = otel::place(&Span::current()) {
+                headers.insert(TRACEPARENT, HeaderValue::from_str(&place.to_string())?);
+            }
             headers.extend(self.token.clone().map(|token| (AUTHORIZATION, token)));
             headers.extend(ask.headers.iter().cloned());
         }

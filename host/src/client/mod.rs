@@ -25,7 +25,9 @@ mod jobs;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod modules;
 #[cfg(feature = "webhook")]
-pub(crate) mod post;
+pub(crate) mod parcel;
+#[cfg(feature = "otel")]
+mod post;
 mod problem;
 mod query;
 mod url;
@@ -34,6 +36,8 @@ mod verbs;
 use std::sync::Arc;
 
 pub use config::ClientConfig;
+#[cfg(feature = "otel")]
+pub(crate) use post::{Post, PostConfig};
 
 use self::exchange::Wire;
 use self::url::Url;

@@ -1,104 +1,68 @@
-//! Sends one thing to an address that somebody else has chosen, and hears whether it was taken: nothing is followed, kept or sent again.
+//! A request to somebody who is no host: to one URL, over a connection of its own, in bounded time and space.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HOST, USER_AGENT};
-use hyper::{Method, Request, Response};
-use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Request, Response};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::connect::{self, Cause};
-use crate::error::Result;
+use super::config::ClientConfig;
+use super::connect;
+use super::exchange::AGENT;
+use super::url::Url;
+use crate::error::{Result, Source};
 
-/// How long an address may take to answer at all, before another of the same machine is tried.
-const CONNECT: Duration = Duration::from_secs(4);
-/// How much of an answer is read, and for how long, so that its sender need not notice that nobody wants it.
-const ANSWER: usize = 16 << 10;
-const READ: Duration = Duration::from_secs(1);
-const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
+/// Most bytes of an answer.
+const ANSWER: usize = 1 << 20;
 
-/// What is sent.
-#[derive(Debug)]
-pub(crate) struct Parcel<'a> {
-    /// Whether over TLS.
-    pub(crate) tls: bool,
-    /// Whose certificate it must be.
-    pub(crate) name: &'a str,
-    /// What the machine is called in the request.
-    pub(crate) authority: &'a str,
-    /// What is asked of it.
-    pub(crate) path: &'a str,
-    /// Beside those of HTTP itself.
-    pub(crate) headers: &'a [(&'static str, String)],
-    pub(crate) body: &'a Bytes,
+/// Posts to one URL.
+pub(crate) struct Post {
+    url: Url,
+    tls: Option<TlsConnector>,
+    timeout: Duration,
 }
 
-/// Sends things. What TLS needs is read when first needed.
-#[derive(Default)]
-pub(crate) struct Postman(OnceCell<TlsConnector>);
+/// How it does.
+#[derive(Clone, Debug)]
+pub(crate) struct PostConfig {
+    /// For all of a request and its answer.
+    pub(crate) timeout: Duration,
+    /// A certificate (PEM) to trust besides those that this machine trusts.
+    pub(crate) certificate: Option<PathBuf>,
+}
 
-impl std::fmt::Debug for Postman {
+impl std::fmt::Debug for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Postman")
+        write!(f, "Post({})", self.url)
     }
 }
 
-impl Postman {
-    /// The answer of the first of these addresses that lets itself be connected to.
-    pub(crate) async fn post(&self, addresses: &[SocketAddr], parcel: &Parcel<'_>) -> Result<Answer, Cause> {
-        let tls = match parcel.tls {
-            true => Some(self.0.get_or_try_init(async || connect::connector(None)).await?),
-            false => None,
-        };
-        let stream = reach(addresses).await?;
-        let mut sender = connect::speak_over(stream, parcel.name, tls).await?;
-        let mut request = Request::builder().method(Method::POST).uri(parcel.path);
-        for (name, value) in parcel.headers {
-            request = request.header(*name, value);
-        }
-        let request = request.header(HOST, parcel.authority).header(USER_AGENT, AGENT).header(CONNECTION, "close");
-        Ok(Answer(sender.send_request(request.body(Full::new(parcel.body.clone()))?).await?))
-    }
-}
-
-/// An answer, of which the head has come.
-#[derive(Debug)]
-pub(crate) struct Answer(Response<Incoming>);
-
-impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.0.status().as_u16()
+impl Post {
+    pub(crate) fn new(url: &str, config: PostConfig) -> Result<Self> {
+        let url: Url = url.parse()?;
+        let PostConfig { timeout, certificate } = config;
+        let tls = connect::tls(&url, &ClientConfig { certificate, ..ClientConfig::default() })?;
+        Ok(Self { url, tls, timeout })
     }
 
-    /// Takes leave of who sent it.
-    pub(crate) async fn end(self) {
-        let (mut body, mut read) = (self.0.into_body(), 0);
-        let reading = async {
-            while read < ANSWER
-                && let Some(Ok(frame)) = body.frame().await
-            {
-                read += frame.data_ref().map_or(0, Bytes::len);
-            }
-        };
-        // What has not come by then is not waited for.
-        drop(timeout(READ, reading).await);
+    /// The answer, whatever it is.
+    pub(crate) async fn send(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Bytes>, Source> {
+        timeout(self.timeout, self.sent(headers, body)).await.unwrap_or_else(|_| Err(connect::late()))
     }
-}
 
-async fn reach(addresses: &[SocketAddr]) -> Result<TcpStream, Cause> {
-    let mut cause = connect::late();
-    for address in addresses {
-        match timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => cause = error.into(),
-            Err(_) => cause = connect::late(),
-        }
+    async fn sent(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Bytes>, Source> {
+        let mut sender = connect::connect(&self.url, self.tls.as_ref()).await?;
+        let path = if self.url.prefix().is_empty() { "/" } else { self.url.prefix() };
+        let mut request = Request::post(path).body(Full::new(body))?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&self.url.authority())?);
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = Limited::new(body, ANSWER).collect().await?.to_bytes();
+        Ok(Response::from_parts(head, body))
     }
-    Err(cause)
 }

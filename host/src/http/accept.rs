@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Peer;
 use super::config::HttpLimits;
 use super::connection;
 use super::listen::Listener;
@@ -81,7 +82,7 @@ fn admit(accepted: Accepted, serving: &Serving, peers: &Peers, connections: &mut
     match accepted {
         Accepted::Tcp(stream, peer) => match peers.admit(Some(peer)) {
             Some(seat) => {
-                connections.spawn(tcp(stream, serving, seat));
+                connections.spawn(tcp(stream, Peer(peer), serving, seat));
             }
             // Over TLS nobody would understand it.
             None if serving.tls.is_some() => drop(stream),
@@ -89,29 +90,32 @@ fn admit(accepted: Accepted, serving: &Serving, peers: &Peers, connections: &mut
         },
         Accepted::Unix(stream) => match peers.admit(None) {
             Some(seat) => {
-                connections.spawn(plain(stream, serving, seat));
+                connections.spawn(plain(stream, None, serving, seat));
             }
             None => refuse(stream.into_std()),
         },
     }
 }
 
-async fn tcp(stream: TcpStream, serving: Serving, seat: Seat) {
+async fn tcp(stream: TcpStream, peer: Peer, serving: Serving, seat: Seat) {
     // A response is written at once, however small: a client that keeps its connection must not wait for a delayed ack.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let Some(tls) = serving.tls.clone() else { return plain(stream, serving, seat).await };
+    let Some(tls) = serving.tls.clone() else { return plain(stream, Some(peer), serving, seat).await };
     match tokio::time::timeout(serving.limits.head, tls.accept(stream)).await {
-        Ok(Ok(stream)) => plain(stream, serving, seat).await,
+        Ok(Ok(stream)) => plain(stream, Some(peer), serving, seat).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
-async fn plain<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T, serving: Serving, _seat: Seat) {
+async fn plain<T>(stream: T, peer: Option<Peer>, serving: Serving, _seat: Seat)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let _open = serving.metrics.connection();
-    connection::serve(stream, serving.routes, &serving.limits, serving.drain).await;
+    connection::serve(stream, peer, serving).await;
 }
 
 /// Says that there is no room, to whoever listens; nobody is waited for.

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -13,28 +12,32 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::config::HttpLimits;
+use super::accept::Serving;
+use super::access::Peer;
 use super::patience::{Pace, Patient, Phase};
 
-/// Answers what comes over `io` until it closes; when `drain` fires, after the request that is being answered.
-pub(super) async fn serve<T>(io: T, routes: Router, limits: &HttpLimits, drain: CancellationToken)
+/// Answers what comes over `io` until it closes; when the drain begins, after the request that is being answered.
+pub(super) async fn serve<T>(io: T, peer: Option<Peer>, serving: Serving)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Serving { routes, limits, drain, .. } = serving;
     let pace = Pace::default();
     let answering = pace.clone();
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         answering.set(Phase::Busy);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let (routes, pace) = (routes.clone(), answering.clone());
         async move {
             let response = routes.oneshot(request.map(Body::new)).await?;
             Ok::<Response<Paced>, Infallible>(response.map(|body| Paced { body, pace }))
         }
     });
-    let io = TokioIo::new(Patient::new(io, pace.clone(), limits));
+    let io = TokioIo::new(Patient::new(io, pace.clone(), &limits));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle.max(limits.head))

@@ -3,16 +3,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
+use super::access::Access;
 use super::app::App;
 use super::body;
 use super::config::HttpLimits;
@@ -24,7 +26,7 @@ use crate::error::{Error, Misuse};
 use crate::middleware::metrics::Answer;
 
 /// What is asked by those who watch over this host, and must be answered above all when it is busy.
-const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+pub(super) const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// For a browser that is led to an answer itself: an output may be HTML, of the same origin as the dashboard, and runs nothing.
 const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
@@ -41,15 +43,16 @@ impl InFlight {
 }
 
 pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (began, _ongoing) = (Instant::now(), app.metrics().request());
+    let _ongoing = app.metrics().request();
     let method = metrics::label(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let id = request_id::of(request.headers());
     let name = request_id::value(&id);
-    let mut response = request_id::scope(id, answered(&app, request, next)).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let status = response.status().as_u16();
-    app.metrics().answered(Answer { method, route, status, took: began.elapsed() });
+    let mut access = Access::new(&request, method, name.clone());
+    let span = access.span.clone();
+    let mut response = request_id::scope(id, answered(&app, request, next, &mut access)).instrument(span).await;
+    access.answered(&response);
+    let (route, status, took) = (access.route(), response.status().as_u16(), access.began().elapsed());
+    app.metrics().answered(Answer { method, route, status, took });
     let headers = response.headers_mut();
     if let Some(name) = name {
         headers.insert(request_id::HEADER, name);
@@ -61,14 +64,14 @@ pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -
 }
 
 /// An answer, whatever happens: a bug met by one request costs no other.
-async fn answered(app: &App, request: Request, next: Next) -> Response {
-    match AssertUnwindSafe(admitted(app, request, next)).catch_unwind().await {
+async fn answered(app: &App, request: Request, next: Next, access: &mut Access) -> Response {
+    match AssertUnwindSafe(admitted(app, request, next, access)).catch_unwind().await {
         Ok(answer) => answer.into_response(),
         Err(_panic) => Problem(Error::request(Misuse::Panic, "this request met a bug of au-host")).into_response(),
     }
 }
 
-async fn admitted(app: &App, request: Request, next: Next) -> Result {
+async fn admitted(app: &App, request: Request, next: Next, access: &mut Access) -> Result {
     app.hosts().check(&request)?;
     let most = app.limits().url_bytes;
     if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
@@ -78,6 +81,7 @@ async fn admitted(app: &App, request: Request, next: Next) -> Result {
     let place = if watched { None } else { Some(place(app)?) };
     let (mut parts, body) = request.into_parts();
     let caller = principal::establish(app, &parts).await?;
+    access.by(&caller);
     if !watched {
         app.charge(&caller, 1)?;
     }

@@ -21,6 +21,7 @@
 //! ```
 
 mod accept;
+mod access;
 mod advice;
 mod app;
 mod auth;

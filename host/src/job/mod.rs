@@ -12,6 +12,7 @@ use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
 use crate::webhook::WebhookUrl;
+use crate::trace::TraceParent;
 
 mod state;
 mod status;
@@ -75,6 +76,9 @@ pub struct Options {
     /// Who is told that it has finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookUrl>,
+    /// The trace it was submitted in, which its attempts are part of, whoever runs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 impl Options {

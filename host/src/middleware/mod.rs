@@ -33,6 +33,7 @@
 //! # drop(config);
 //! ```
 
+pub mod logging;
 #[cfg(feature = "http")]
 pub mod metrics;
 #[cfg(feature = "http")]

@@ -15,7 +15,7 @@ use super::secrets::WebhookSecrets;
 use super::told;
 use super::turns::{LEASE, Tried, Turn};
 use super::url::{HostName, WebhookUrl};
-use crate::client::post::{Answer, Parcel, Postman};
+use crate::client::parcel::{Answer, Parcel, Postman};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::host::Inner;

@@ -57,6 +57,7 @@ fn options() -> Options {
         labels: BTreeMap::new(),
         module_name: None,
         webhook: None,
+        trace: None,
     }
 }
 

@@ -48,6 +48,7 @@ fn full() -> Job {
         labels: BTreeMap::from([("a".into(), "1".into()), ("b".into(), String::new())]),
         module_name: Some("math".into()),
         webhook: Some("https://hooks.example:8443/x?y=%20".parse().unwrap()),
+        trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
     };
     Job::new(spec)
 }

@@ -15,6 +15,7 @@ mod home;
 mod jobs;
 mod json;
 mod listing;
+mod logged;
 mod modules;
 mod pipes;
 mod running;

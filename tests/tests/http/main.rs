@@ -4,10 +4,12 @@
 
 mod browser;
 mod calls;
+mod collector;
 mod dashboard;
 mod events;
 mod jobs;
 mod limits;
+mod logging;
 mod metrics;
 mod modules;
 mod openapi;
@@ -24,6 +26,7 @@ mod tokens;
 mod webhook_refusals;
 mod webhooks;
 mod webhooks_tls;
+mod traces;
 mod wire;
 
 use std::sync::LazyLock;

@@ -40,7 +40,7 @@ impl Folder {
         self.0.path()
     }
 
-    fn bare(&self, mut command: Command) -> Command {
+    pub(crate) fn bare(&self, mut command: Command) -> Command {
         let path = std::env::var_os("PATH").unwrap();
         command.current_dir(self.path()).env_clear().env("HOME", self.path()).env("PATH", path);
         command.env("AU_DATA", self.path().join("data")).stdin(Stdio::null());
@@ -48,11 +48,11 @@ impl Folder {
     }
 
     /// What a command of the same program does, in the same folder.
-    fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.bare(Command::new(program())).args(words).output().unwrap()
     }
 
-    fn out(&self, words: &[&str]) -> String {
+    pub(crate) fn out(&self, words: &[&str]) -> String {
         let output = self.run(words);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -80,7 +80,14 @@ impl Folder {
 }
 
 impl Program {
-    fn ask(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    /// From now on all requests carry this token.
+    pub(crate) fn authorize(&mut self, token: &str) {
+        let carried = [(reqwest::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())];
+        let builder = Client::builder().no_proxy().tls_certs_only([]).timeout(LONG);
+        self.client = builder.default_headers(carried.into_iter().collect()).build().unwrap();
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
@@ -88,18 +95,18 @@ impl Program {
         Answer::of(self.ask(Method::GET, path).send().await.unwrap()).await
     }
 
-    async fn submit(&self, function: &str, body: &'static str) -> reqwest::Result<String> {
+    pub(crate) async fn submit(&self, function: &str, body: &'static str) -> reqwest::Result<String> {
         let response = self.ask(Method::POST, &format!("/v1/submit/guest/{function}")).body(body).send().await?;
         let job: Value = response.error_for_status()?.json().await?;
         Ok(job["id"].as_str().unwrap().to_owned())
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// What it said from now on, and how it ended.
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
         (self.child.wait().unwrap().code(), said)

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::codec::{Damage, Decoder, Encoder};
 use crate::attempt::{Level, LogEntry, Progress, Usage};
+use crate::error::Error;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{CancelRequest, IdempotencyKey, Job, KeyHolds, Options, Phase, Size, Spec, State, Status, Summary};
 use crate::payload::Payload;
@@ -22,6 +23,10 @@ const LOG: u8 = 1;
 /// What came to specs later is written after the rest, and only where it is there: its number, which is never given anew, and a text.
 /// So a record without it is as it always was, and a version that does not know it reads on.
 const WEBHOOK: u64 = 1;
+
+/// Parts of a spec that came after its format was made: each is a number and a text, after all else, and only where it says something.
+/// A reader passes over those it does not know, and one of the time before reads none. Never used for another.
+const TRACE: u64 = 2;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +151,10 @@ pub(super) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.number(WEBHOOK);
         to.text(webhook.as_str());
     }
+    if let Some(trace) = &options.trace {
+        to.number(TRACE);
+        to.text(&trace.to_string());
+    }
     to.seal()
 }
 
@@ -172,14 +181,18 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
-    let mut webhook = None;
+    let (mut webhook, mut trace) = (None, None);
     while !from.is_empty() {
-        if let (WEBHOOK, text) = (from.number()?, from.text()?) {
-            webhook = Some(text.parse().map_err(|_| Damage::new("its webhook is no URL"))?);
+        let (part, text) = (from.number()?, from.text()?);
+        match part {
+            WEBHOOK => webhook = Some(text.parse().map_err(|_| Damage::new("its webhook is no URL"))?),
+            TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
+            _ => {}
         }
     }
     let sandbox = Sandbox { limits, grants };
-    let options = Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, webhook };
+    let options =
+        Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, webhook, trace };
     Ok((Spec { id, created, module, function, input, options }, stored))
 }
 
@@ -399,5 +412,44 @@ mod tests {
     fn a_webhook_is_read_back() {
         let (spec, input) = spec(Some("https://hooks.example/x?y"));
         assert_eq!(reread(&spec, &write_spec(&spec, &input)), spec);
+    }
+
+    /// A record with more at its end.
+    fn with_more(sealed: &[u8], more: impl FnOnce(&mut Encoder)) -> Vec<u8> {
+        let mut to = Encoder::new(SPEC);
+        to.raw(&sealed[1..sealed.len() - 4]);
+        more(&mut to);
+        to.seal()
+    }
+
+    #[test]
+    fn a_trace_is_a_part_that_others_pass_over_and_costs_nothing_where_there_is_none() {
+        let (mut spec, input) = spec(None);
+        let plain = write_spec(&spec, &input);
+        assert_eq!(read_spec(spec.id, &plain).unwrap().0.options.trace, None);
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        spec.options.trace = Some(trace.parse().unwrap());
+        let traced = write_spec(&spec, &input);
+        let by_hand = with_more(&plain, |to| {
+            to.number(TRACE);
+            to.text(trace);
+        });
+        assert_eq!(traced, by_hand, "the record of before, and a part");
+        assert_eq!(read_spec(spec.id, &traced).unwrap().0.options, spec.options);
+    }
+
+    #[test]
+    fn a_part_of_a_later_version_is_passed_over_and_a_broken_one_is_damage() {
+        let (spec, input) = spec(None);
+        let plain = write_spec(&spec, &input);
+        let part = |number, text: &str| {
+            with_more(&plain, |to| {
+                to.number(number);
+                to.text(text);
+            })
+        };
+        assert_eq!(read_spec(spec.id, &part(99, "news")).unwrap().0.options, spec.options);
+        assert!(read_spec(spec.id, &part(TRACE, "news")).is_err());
+        assert!(read_spec(spec.id, &with_more(&plain, |to| to.number(99))).is_err());
     }
 }

@@ -137,6 +137,7 @@ fn finished(number: usize) -> Job {
         labels: [("batch".to_owned(), (number / 1000).to_string())].into(),
         module_name: Some("guest".into()),
         webhook: None,
+        trace: None,
     };
     let id = JobId::new(created);
     let input = payload.clone();

@@ -1,0 +1,139 @@
+//! The access log: one event for each request, at `info` under the target `au_host::request`, and a span around it.
+//!
+//! Of what a client sent there is the template of the route, never the path or the query, which may have secrets in it; of its
+//! token, the id. Probes and scrapes are logged only where somebody asks for `debug`.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::extract::MatchedPath;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use tracing::Span;
+use tracing::field::{Empty, display};
+
+use super::door::WATCHED;
+use super::principal::Caller;
+use crate::id::JobId;
+use crate::otel::{self, Role};
+use crate::span::{millis, trace_id};
+use crate::trace::TraceParent;
+
+const REQUEST: &str = "au_host::request";
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const JOBS: &str = "/v1/jobs/";
+
+/// Who is at the other end of a connection. A proxy, if there is one: what it says of others is not believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// What is said of a request once it was answered; or when its client has gone before that.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) span: Span,
+    began: Instant,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    id: Option<HeaderValue>,
+    peer: Option<IpAddr>,
+    caller: Option<Caller>,
+    job: Option<JobId>,
+    status: Option<u16>,
+}
+
+impl Access {
+    pub(super) fn new(request: &axum::extract::Request, method: &'static str, id: Option<HeaderValue>) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let span = tracing::info_span!(
+            target: REQUEST,
+            "request",
+            request_id = text(&id),
+            http.request.method = method,
+            http.route = route.as_ref().map(MatchedPath::as_str),
+            http.response.status_code = Empty,
+            tenant = Empty,
+            token = Empty,
+            otel.kind = Empty,
+            otel.name = Empty,
+            otel.status_code = Empty,
+        );
+        let role = Role { kind: "server", parent: traceparent(request.headers()) };
+        otel::begin(&span, role, || match &route {
+            Some(route) => format!("{method} {}", route.as_str()),
+            None => method.to_owned(),
+        });
+        let job = named(request.uri().path());
+        Self { span, began: Instant::now(), method, route, id, peer, caller: None, job, status: None }
+    }
+
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// The template of its route: what a caller made up is no label.
+    pub(super) fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+
+    /// It is known who asks.
+    pub(super) fn by(&mut self, caller: &Caller) {
+        self.span.record("tenant", caller.principal.as_deref());
+        self.span.record("token", caller.token.map(display));
+        self.caller = Some(caller.clone());
+    }
+
+    pub(super) fn answered(&mut self, response: &Response) {
+        let status = response.status().as_u16();
+        self.span.record("http.response.status_code", status);
+        if status >= 500 {
+            otel::failed(&self.span);
+        }
+        self.status = Some(status);
+        let made = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        self.job = self.job.or(made.and_then(named));
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        let watch = self.route.as_ref().is_some_and(|route| WATCHED.contains(&route.as_str()));
+        if watch && !tracing::enabled!(target: REQUEST, tracing::Level::DEBUG) {
+            return;
+        }
+        let caller = self.caller.as_ref();
+        tracing::info!(
+            target: REQUEST,
+            parent: None,
+            request_id = text(&self.id),
+            method = self.method,
+            route = self.route(),
+            status = self.status,
+            abandoned = self.status.is_none().then_some(true),
+            duration_ms = millis(self.began.elapsed()),
+            job = self.job.map(display),
+            tenant = caller.and_then(|caller| caller.principal.as_deref()),
+            token = caller.and_then(|caller| caller.token).map(display),
+            peer = self.peer.map(display),
+            trace_id = trace_id(&self.span),
+            "request"
+        );
+    }
+}
+
+fn text(id: &Option<HeaderValue>) -> Option<&str> {
+    id.as_ref().and_then(|id| id.to_str().ok())
+}
+
+/// The trace that a client says its request is part of. Two of them are as none, and so is one that is wrong.
+fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut sent = headers.get_all(TRACEPARENT).iter();
+    let only = sent.next().filter(|_| sent.next().is_none())?;
+    only.to_str().ok()?.parse().ok()
+}
+
+/// The job that a path is about.
+fn named(path: &str) -> Option<JobId> {
+    path.strip_prefix(JOBS)?.split('/').next()?.parse().ok()
+}
