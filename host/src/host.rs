@@ -146,6 +146,7 @@ impl Host {
         let job = JobId::unkept(self.inner.now());
         let Request { module: asked, function, input, principal, module_name, .. } = request;
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
+        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         let about = About::asked(&principal, &module_name, &asked);
         self.inner.metered(attempt, about, context).await
     }
@@ -453,12 +454,7 @@ impl Inner {
     }
 
     /// One attempt, with no more fuel than its tenant has left for the day.
-    pub(crate) async fn metered(
-        &self,
-        mut attempt: Attempt,
-        about: About<'_>,
-        context: &Context,
-    ) -> Result<Report> {
+    pub(crate) async fn metered(&self, mut attempt: Attempt, about: About<'_>, context: &Context) -> Result<Report> {
         let (tenant, fuel) = (about.tenant, attempt.sandbox.limits.fuel);
         attempt.sandbox.limits.fuel = self.tenants.fuel(tenant, fuel, self.now()).await?;
         let report = self.execute(attempt, about, context).await?;

@@ -11,8 +11,8 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
-use crate::webhook::WebhookUrl;
 use crate::trace::TraceParent;
+use crate::webhook::WebhookUrl;
 
 mod state;
 mod status;

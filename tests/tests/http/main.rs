@@ -23,10 +23,10 @@ mod submits;
 mod suites;
 mod tenants;
 mod tokens;
+mod traces;
 mod webhook_refusals;
 mod webhooks;
 mod webhooks_tls;
-mod traces;
 mod wire;
 
 use std::sync::LazyLock;

@@ -20,12 +20,10 @@ use crate::time::Timestamp;
 const SPEC: u8 = 1;
 const STATE: u8 = 1;
 const LOG: u8 = 1;
-/// What came to specs later is written after the rest, and only where it is there: its number, which is never given anew, and a text.
-/// So a record without it is as it always was, and a version that does not know it reads on.
-const WEBHOOK: u64 = 1;
-
 /// Parts of a spec that came after its format was made: each is a number and a text, after all else, and only where it says something.
-/// A reader passes over those it does not know, and one of the time before reads none. Never used for another.
+/// So a record without them is as it always was; a reader passes over those it does not know. No number is ever given anew.
+const WEBHOOK: u64 = 1;
+/// See [`WEBHOOK`].
 const TRACE: u64 = 2;
 
 /// What a payload is, and where its bytes are.
