@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{Digest, JobId, WorkerId};
-use crate::job::{Spec, Summary, labels_bytes};
+use crate::job::{Spec, Summary};
 use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::otel;
@@ -36,8 +35,6 @@ use crate::tenants::{Coming, Tenants};
 use crate::tokens::Tokens;
 use crate::webhook;
 
-/// Submits of a map that are under way at once.
-const MAP_AT_ONCE: usize = 256;
 /// Expired jobs that are removed in one go.
 const SWEEP_BATCH: usize = 256;
 /// Ended attempts whose outcome is still being written. More hold their slots.
@@ -199,48 +196,6 @@ impl Host {
         self.submit(Request::again(spec)).await
     }
 
-    /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
-    /// after all, those that were are cancelled. That takes a caller who stays: dropped half-way, what was kept runs.
-    ///
-    /// # Errors
-    /// As for [`submit`](Host::submit). `Invalid` for a request with an idempotency key, which names one job.
-    pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
-        request.may_be_many()?;
-        let inputs: Vec<_> = inputs.into_iter().collect();
-        let span = span::submit(&request, inputs.len());
-        self.mapping(request, inputs).instrument(span).await
-    }
-
-    async fn mapping(&self, request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
-        let labels = labels_bytes(&request.labels);
-        let bytes = inputs.iter().map(|input| input.len() + labels).sum();
-        let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
-        let mut specs = Vec::new();
-        for input in inputs {
-            specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
-        }
-        let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
-        let failed = AtomicBool::new(false);
-        let keep = async |spec| match failed.load(Ordering::Relaxed) {
-            true => Err(Error::ShuttingDown),
-            false => {
-                self.keep(spec).await.map(|kept| kept.handle).inspect_err(|_| failed.store(true, Ordering::Relaxed))
-            }
-        };
-        // All that were begun come to an end first, or there would be nothing to cancel yet.
-        let kept: Vec<_> = stream::iter(specs).map(keep).buffered(MAP_AT_ONCE).collect().await;
-        let handles: Result<Vec<_>> = kept.into_iter().collect();
-        if handles.is_err() {
-            for id in ids {
-                if let Err(error) = self.handle(id).cancel("the map it belongs to could not be kept whole").await {
-                    // Most were never kept; there is nothing to cancel.
-                    tracing::debug!(%id, error = error.chain(), "not cancelled");
-                }
-            }
-        }
-        handles
-    }
-
     /// The handle of a job, from its id alone. Whether there is such a job is found out when it is asked.
     #[must_use]
     pub fn handle(&self, id: JobId) -> Handle {
@@ -370,7 +325,7 @@ impl Host {
         if self.inner.closed.load(Ordering::Acquire) { Err(Error::ShuttingDown) } else { Ok(()) }
     }
 
-    async fn keep(&self, spec: Spec) -> Result<Kept> {
+    pub(crate) async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
         let (id, inner) = (spec.id, Arc::clone(&self.inner));
         span::submitted(id);
@@ -445,7 +400,7 @@ impl Inner {
     }
 
     /// Whether the middleware and the quota of its tenant let this be kept, as so many jobs: before what is returned is dropped.
-    async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
+    pub(crate) async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
         self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await?;
         let tenant = request.principal.as_deref();
         // Whether there is any left.
@@ -477,7 +432,7 @@ impl Inner {
     }
 
     /// From a request to the spec of a job, or the reason why not.
-    async fn spec(&self, request: Request) -> Result<Spec> {
+    pub(crate) async fn spec(&self, request: Request) -> Result<Spec> {
         request.webhook.iter().try_for_each(|url| webhook::admit(&self.settings.webhook, url))?;
         let (module, sandbox) = self.admit(&request).await?;
         let mut spec = request.spec(module, sandbox, self.settings.default_ttl, self.now());

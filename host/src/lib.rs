@@ -68,6 +68,7 @@ mod job;
 mod known;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod local;
+mod map;
 pub mod middleware;
 mod modules;
 #[cfg(feature = "otel")]

@@ -77,7 +77,7 @@ pub(super) async fn running(store: Arc<dyn Store>) {
     assert_eq!(ids(&first), [all[0].spec.id, all[1].spec.id, all[4].spec.id, all[5].spec.id, all[6].spec.id]);
     assert!(started(&store, worker, 2, 100).await.is_empty());
     store.advance(first[1].spec.id, &jobs::finished(&first[1], worker, jobs::output("x"))).await.unwrap();
-    assert_eq!(ids(&started(&store, jobs::worker(), 2, 100).await), [all[2].spec.id]);
+    assert_eq!(ids(&started(&store, worker, 2, 100).await), [all[2].spec.id]);
     assert_eq!(ids(&started(&store, worker, 3, 100).await), [all[3].spec.id], "another quota, another bound");
 }
 

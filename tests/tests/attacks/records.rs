@@ -195,9 +195,20 @@ async fn a_database_of_a_later_version_is_left_alone() {
 #[tokio::test]
 async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
     let (folder, ids) = folder(2).await;
-    database(folder.path()).execute_batch("DROP TABLE note; PRAGMA user_version = 1").unwrap();
+    let local = Local::open(folder.path(), config()).await.unwrap();
+    let request = au_host::Request { principal: Some("acme".into()), ..with(&ask("echo", 0), vec![7; 100]) };
+    local.host().submit(request).await.unwrap().wait(LONG).await.unwrap();
+    let held = local.host().store().held("acme").await.unwrap();
+    assert_eq!((held.jobs.completed, held.stored), (1, 200));
+    local.close(Duration::ZERO).await.unwrap();
+    let before =
+        "DROP TRIGGER tenant_insert; DROP TRIGGER tenant_update; DROP TRIGGER tenant_delete; DROP TABLE tenant;
+        DROP INDEX job_pending_of; ALTER TABLE job DROP COLUMN principal; ALTER TABLE job DROP COLUMN bytes;
+        DROP TABLE note; PRAGMA user_version = 1";
+    database(folder.path()).execute_batch(before).unwrap();
     assert_eq!(damaged(folder.path(), &ids).await, [0_usize; 0]);
     let local = Local::open(folder.path(), config()).await.unwrap();
+    assert_eq!(local.host().store().held("acme").await.unwrap(), held);
     local.host().store().put_note("a", b"b").await.unwrap();
     assert_eq!(local.host().store().notes("a", 1).await.unwrap()[0].bytes, b"b");
 }

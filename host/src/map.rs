@@ -1,0 +1,61 @@
+//! One function for each of many inputs: a job each, and all of them or none.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::stream::{self, StreamExt};
+use tracing::Instrument as _;
+
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+use crate::host::Host;
+use crate::job::labels_bytes;
+use crate::payload::Payload;
+use crate::request::Request;
+use crate::span;
+
+/// Submits that are under way at once.
+const AT_ONCE: usize = 256;
+
+impl Host {
+    /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
+    /// after all, those that were are cancelled. That takes a caller who stays: dropped half-way, what was kept runs.
+    ///
+    /// # Errors
+    /// As for [`submit`](Host::submit). `Invalid` for a request with an idempotency key, which names one job.
+    pub async fn map(&self, request: Request, inputs: impl IntoIterator<Item = Payload>) -> Result<Vec<Handle>> {
+        request.may_be_many()?;
+        let inputs: Vec<_> = inputs.into_iter().collect();
+        let span = span::submit(&request, inputs.len());
+        self.mapping(request, inputs).instrument(span).await
+    }
+
+    async fn mapping(&self, request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
+        let labels = labels_bytes(&request.labels);
+        let bytes = inputs.iter().map(|input| input.len() + labels).sum();
+        let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
+        let mut specs = Vec::new();
+        for input in inputs {
+            specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
+        }
+        let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
+        let failed = AtomicBool::new(false);
+        let keep = async |spec| match failed.load(Ordering::Relaxed) {
+            true => Err(Error::ShuttingDown),
+            false => {
+                self.keep(spec).await.map(|kept| kept.handle).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+            }
+        };
+        // All that were begun come to an end first, or there would be nothing to cancel yet.
+        let kept: Vec<_> = stream::iter(specs).map(keep).buffered(AT_ONCE).collect().await;
+        let handles: Result<Vec<_>> = kept.into_iter().collect();
+        if handles.is_err() {
+            for id in ids {
+                if let Err(error) = self.handle(id).cancel("the map it belongs to could not be kept whole").await {
+                    // Most were never kept; there is nothing to cancel.
+                    tracing::debug!(%id, error = error.chain(), "not cancelled");
+                }
+            }
+        }
+        handles
+    }
+}
