@@ -143,7 +143,10 @@ impl Host {
         let job = JobId::unkept(self.inner.now());
         let Request { module: asked, function, input, principal, module_name, .. } = request;
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
+        let _comes = match self.inner.tenants.are_bounded() {
+            true => Some(self.inner.tenants.admit_call(principal.as_deref()).await?),
+            false => None,
+        };
         let about = About::asked(&principal, &module_name, &asked);
         self.inner.metered(attempt, about, context).await
     }
@@ -403,13 +406,27 @@ impl Inner {
     pub(crate) async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
         self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await?;
         let tenant = request.principal.as_deref();
-        // Whether there is any left.
-        self.tenants.fuel(tenant, None, self.now()).await?;
+        if self.tenants.are_bounded() {
+            // Whether there is any left.
+            self.tenants.fuel(tenant, None, self.now()).await?;
+        }
         self.tenants.admit(tenant, jobs, bytes).await
     }
 
     /// One attempt, with no more fuel than its tenant has left for the day.
-    pub(crate) async fn metered(&self, mut attempt: Attempt, about: About<'_>, context: &Context) -> Result<Report> {
+    pub(crate) fn metered<'a>(
+        &'a self,
+        attempt: Attempt,
+        about: About<'a>,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Report>> {
+        if !self.tenants.are_bounded() {
+            return self.execute(attempt, about, context);
+        }
+        Box::pin(self.within_fuel(attempt, about, context))
+    }
+
+    async fn within_fuel(&self, mut attempt: Attempt, about: About<'_>, context: &Context) -> Result<Report> {
         let (tenant, fuel) = (about.tenant, attempt.sandbox.limits.fuel);
         attempt.sandbox.limits.fuel = self.tenants.fuel(tenant, fuel, self.now()).await?;
         let report = self.execute(attempt, about, context).await?;

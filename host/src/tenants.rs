@@ -26,6 +26,8 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Tenants {
     quotas: Arc<Quotas>,
+    /// Whether there is any quota: every call asks.
+    are_bounded: bool,
     store: Arc<dyn Store>,
     worker: WorkerId,
     counts: Mutex<HashMap<String, Count>>,
@@ -69,7 +71,12 @@ impl Drop for Coming<'_> {
 
 impl Tenants {
     pub(crate) fn new(quotas: Quotas, store: Arc<dyn Store>, worker: WorkerId) -> Self {
-        Self { quotas: Arc::new(quotas), store, worker, counts: Mutex::default() }
+        Self { are_bounded: !quotas.is_empty(), quotas: Arc::new(quotas), store, worker, counts: Mutex::default() }
+    }
+
+    /// Whether any tenant has a quota.
+    pub(crate) fn are_bounded(&self) -> bool {
+        self.are_bounded
     }
 
     pub(crate) fn quotas(&self) -> &Arc<Quotas> {
@@ -202,7 +209,7 @@ impl Tenants {
 
     /// Removes what was used on days gone by.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<()> {
-        if self.quotas.is_empty() {
+        if !self.are_bounded {
             return Ok(());
         }
         // Names are in the order of days; yesterday's may still be written.
