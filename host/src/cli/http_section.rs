@@ -42,6 +42,7 @@ pub(crate) struct HttpSection {
     connections_per_peer: Option<usize>,
     in_flight: Option<usize>,
     followers: Option<usize>,
+    followers_per_token: Option<usize>,
 }
 
 /// Whom `serve` lets in.
@@ -132,5 +133,6 @@ impl HttpSection {
         limits.connections_per_peer = self.connections_per_peer.or(limits.connections_per_peer);
         count(&mut limits.in_flight, self.in_flight);
         count(&mut limits.followers, self.followers);
+        count(&mut limits.followers_per_token, self.followers_per_token);
     }
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
 use super::door::{self, InFlight};
+use super::followers::{Followers, Place};
 use super::listen::Listen;
 use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
 use super::{bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, stats, submit, upload, usage};
-use crate::error::{Error, Misuse};
 use crate::host::Host;
 use crate::local::Local;
 use crate::middleware::metrics::Metrics;
@@ -38,7 +38,7 @@ struct Inner {
     limiter: Option<Limiter<Option<TokenId>>>,
     budget: Budget,
     in_flight: Arc<Semaphore>,
-    followers: Arc<Semaphore>,
+    followers: Followers,
     uploads: Semaphore,
     spool: std::path::PathBuf,
     totals: stats::Totals,
@@ -61,7 +61,7 @@ impl App {
             hosts: Hosts::of(listen, &config.hosts),
             budget: Budget::new(limits.bodies_bytes),
             in_flight: Arc::new(Semaphore::new(limits.in_flight)),
-            followers: Arc::new(Semaphore::new(limits.followers)),
+            followers: Followers::new(&limits),
             uploads: Semaphore::new(limits.uploads.max(1)),
             spool: config.spool.clone().unwrap_or_else(std::env::temp_dir),
             totals: stats::Totals::default(),
@@ -129,11 +129,8 @@ impl App {
     }
 
     /// The place of one who waits for a job, in return for that of a request that is being answered.
-    pub(super) fn follow(&self, request: &InFlight) -> Result<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.0.followers).try_acquire_owned().map_err(|_| {
-            let why = format!("{} requests wait for jobs or follow them already", self.0.limits.followers);
-            Error::request(Misuse::TooManyFollowers, why)
-        })?;
+    pub(super) fn follow(&self, caller: &Caller, request: &InFlight) -> Result<Place> {
+        let place = self.0.followers.admit(caller.token)?;
         request.release();
         Ok(place)
     }

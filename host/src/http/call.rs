@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use super::app::App;
@@ -29,9 +29,11 @@ pub(super) async fn call(
     caller: Caller,
     FunctionPath { module, function }: FunctionPath,
     mut query: Query,
-    headers: HeaderMap,
-    body: Body,
+    // Last and whole: as an argument of their own the headers would be copied.
+    request: axum::extract::Request,
 ) -> Result {
+    let (head, body) = request.into_parts();
+    let headers = head.headers;
     let (bytes, _share) = body::read(body, &headers, app.budget(), app.limits()).await?;
     let mut request = Request::new(module, function, body::payload(&headers, bytes).await?);
     options::sandbox(&mut query, &mut request)?;

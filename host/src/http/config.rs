@@ -82,6 +82,8 @@ pub struct HttpLimits {
     pub in_flight: usize,
     /// Requests that wait for a job, or follow one, at one time.
     pub followers: usize,
+    /// The same with one token.
+    pub followers_per_token: usize,
     /// Longest a request may wait for a job.
     pub wait: Duration,
     /// Longest an event stream goes on; a client comes back for the rest.
@@ -111,6 +113,7 @@ impl Default for HttpLimits {
             connections_per_peer: None,
             in_flight: 256,
             followers: 1536,
+            followers_per_token: 256,
             wait: Duration::from_secs(60),
             stream: Duration::from_secs(60 * 60),
             keep_alive: Duration::from_secs(15),

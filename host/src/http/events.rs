@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::door::InFlight;
+use super::followers::Place;
 use super::path::JobPath;
 use super::principal::Caller;
 use super::problem::{self, Problem, Result};
@@ -53,7 +53,7 @@ pub(super) async fn events(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let following = Following {
-        _place: app.follow(&request)?,
+        _place: app.follow(&caller, &request)?,
         events: handle.events_after(heard),
         end: Instant::now() + app.limits().stream,
         keep_alive: app.limits().keep_alive,
@@ -71,7 +71,7 @@ fn heard(headers: &HeaderMap) -> Result<Heard> {
 }
 
 struct Following {
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     events: BoxStream<'static, crate::error::Result<(Heard, Event)>>,
     end: Instant,
     keep_alive: Duration,

@@ -58,7 +58,7 @@ pub(super) async fn show(
     }
     let (handle, job) = caller.job(&app, id).await?;
     let Some(wait) = wait.filter(|_| !job.status.is_finished()) else { return shown(&handle, job).await };
-    let _place = app.follow(&request)?;
+    let _place = app.follow(&caller, &request)?;
     let waited = app.drain().run_until_cancelled(handle.wait(wait)).await;
     match waited {
         Some(Ok(job)) => shown(&handle, job).await,

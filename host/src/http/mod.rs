@@ -33,6 +33,7 @@ mod connection;
 mod dashboard;
 mod door;
 mod events;
+mod followers;
 mod health;
 mod job;
 mod jobs;

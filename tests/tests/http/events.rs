@@ -1,5 +1,8 @@
 //! `GET /v1/jobs/{id}/events`.
 
+use au_host::http::Auth;
+use au_host::{LocalConfig, Scope};
+use au_tests::guest;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::BoxStream;
@@ -163,6 +166,29 @@ async fn h9_too_many_followers_are_refused_and_those_who_go_make_room() {
     })
     .await;
     served.cancel(&id).await;
+}
+
+#[tokio::test]
+async fn h9_who_follows_with_one_token_as_often_as_it_may_keeps_no_place_from_other_tokens() {
+    let local = guest::local(LocalConfig { slots: Some(16), ..guest::config() }).await;
+    let served = Served::configured(local, |config| {
+        config.auth = Auth::Required;
+        config.limits.followers_per_token = 1;
+    })
+    .await;
+    let scopes = [Scope::Read, Scope::Submit];
+    let (one, other) = (served.token(None, &scopes).await, served.token(None, &scopes).await);
+    let submitted = served.as_who(&one, Method::POST, "/v1/submit/guest/spin", number(0)).await;
+    let id = json(submitted, 202)["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/jobs/{id}/events");
+    let follow = async |token: &str| served.ask(Method::GET, &path).bearer_auth(token).send().await.unwrap();
+    let first = follow(&one).await;
+    assert_eq!(first.status(), 200);
+    problem(served.as_who(&one, Method::GET, &path, "").await, 429, "too_many_followers");
+    assert_eq!(follow(&other).await.status(), 200);
+    drop(first);
+    until("room for one more", async || (follow(&one).await.status() == 200).then_some(())).await;
+    json(served.as_who(&one, Method::POST, &format!("/v1/jobs/{id}/cancel"), "").await, 202);
 }
 
 #[tokio::test]
