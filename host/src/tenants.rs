@@ -30,6 +30,8 @@ pub(crate) struct Tenants {
     are_bounded: bool,
     store: Arc<dyn Store>,
     worker: WorkerId,
+    /// Where it writes: calls may be polled from anywhere.
+    runtime: tokio::runtime::Handle,
     counts: Mutex<HashMap<String, Count>>,
 }
 
@@ -71,7 +73,9 @@ impl Drop for Coming<'_> {
 
 impl Tenants {
     pub(crate) fn new(quotas: Quotas, store: Arc<dyn Store>, worker: WorkerId) -> Self {
-        Self { are_bounded: !quotas.is_empty(), quotas: Arc::new(quotas), store, worker, counts: Mutex::default() }
+        let runtime = tokio::runtime::Handle::current();
+        let are_bounded = !quotas.is_empty();
+        Self { quotas: Arc::new(quotas), are_bounded, store, worker, runtime, counts: Mutex::default() }
     }
 
     /// Whether any tenant has a quota.
@@ -138,7 +142,8 @@ impl Tenants {
     /// How much fuel a tenant has used today, as far as is known here.
     pub(crate) async fn fuel_used(&self, name: &str, now: Timestamp) -> Result<u64> {
         let today = day(now);
-        let known = self.counts().entry(name.to_owned()).or_default().fuel.of(today);
+        // Nobody is remembered for being asked about.
+        let known = self.counts().get_mut(name).map(|count| count.fuel.of(today)).unwrap_or_default();
         if known.looked.is_some_and(|at| at.elapsed() < FRESH) {
             return Ok(known.own.saturating_add(known.others));
         }
@@ -149,7 +154,7 @@ impl Tenants {
         let others = others.filter_map(|note| <[u8; 8]>::try_from(&*note.bytes).ok().map(u64::from_le_bytes));
         let others = others.fold(0_u64, u64::saturating_add);
         let mut counts = self.counts();
-        let fuel = &mut counts.entry(name.to_owned()).or_default().fuel;
+        let Some(Count { fuel, .. }) = counts.get_mut(name) else { return Ok(others) };
         if fuel.day == today {
             (fuel.others, fuel.looked) = (others, Some(Instant::now()));
         }
@@ -176,7 +181,7 @@ impl Tenants {
         fuel.own = fuel.own.saturating_add(used);
         if !std::mem::replace(&mut fuel.gathering, true) {
             let (tenants, name) = (Arc::clone(self), name.to_owned());
-            tokio::spawn(async move {
+            self.runtime.spawn(async move {
                 tokio::time::sleep(GATHER).await;
                 tenants.write(&name).await;
             });

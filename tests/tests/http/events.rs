@@ -177,7 +177,7 @@ async fn h9_who_follows_with_one_token_as_often_as_it_may_keeps_no_place_from_ot
     })
     .await;
     let scopes = [Scope::Read, Scope::Submit];
-    let (one, other) = (served.token(None, &scopes).await, served.token(None, &scopes).await);
+    let (one, other) = (served.token(Some("a"), &scopes).await, served.token(Some("a"), &scopes).await);
     let submitted = served.as_who(&one, Method::POST, "/v1/submit/guest/spin", number(0)).await;
     let id = json(submitted, 202)["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/jobs/{id}/events");
