@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from au_host import (
     UnavailableError,
 )
 
-from .conftest import Server, add_examples
+from .conftest import Server, add_examples, listening
 
 
 class Scripted(BaseHTTPRequestHandler):
@@ -60,13 +60,8 @@ def scripted() -> Iterator[tuple[str, type[Scripted]]]:
         answers: list[Any] = []  # noqa: RUF012
         asked: list[tuple[str, str, dict[str, str]]] = []  # noqa: RUF012
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", Own
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(Own) as url:
+        yield url, Own
 
 
 BUSY = (503, {"retry-after": "1", "content-type": "application/problem+json"}, b'{"code":"busy","detail":"busy"}')

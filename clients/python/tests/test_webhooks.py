@@ -10,16 +10,15 @@ import os
 import queue
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from au_host import Client, InvalidRequestError, RefusedError
 
-from .conftest import PROGRAM, Server, add_examples
+from .conftest import PROGRAM, Server, add_examples, listening
 
 
 @pytest.fixture
@@ -37,12 +36,8 @@ def receiver() -> Iterator[tuple[str, queue.Queue[tuple[dict[str, str], bytes]]]
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", heard
-    server.shutdown()
-    server.server_close()
+    with listening(Handler) as url:
+        yield f"{url}/", heard
 
 
 @pytest.fixture
