@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::store::{Note, Store};
+use crate::store::{self, Note, Store};
 use crate::token::{self, NewToken, Record, Secret, Token, TokenId};
 
 const PREFIX: &str = "token/";
@@ -78,9 +78,7 @@ impl Tokens {
     /// `Corrupt` when what is kept of it cannot be read; what the store says.
     pub async fn find(&self, text: &str) -> Result<Option<Token>> {
         let Some(id) = token::id_in(text) else { return Ok(None) };
-        let name = name(id);
-        let notes = self.store.notes(&name, 1).await?;
-        let record = notes.iter().find(|note| note.name == name).map(record).transpose()?;
+        let record = store::note(&*self.store, &name(id)).await?.as_ref().map(record).transpose()?;
         Ok(token::matching(record, id, text).filter(|token| !token.is_expired(self.clock.now())))
     }
 }

@@ -18,13 +18,12 @@ use tokio_rustls::rustls::{self, RootCertStore};
 
 use super::config::ClientConfig;
 use super::url::Url;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Source};
 
 /// A connection that takes a request.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
-pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-pub(super) async fn connect(url: &Url, tls: Option<&TlsConnector>) -> Result<Sender, Cause> {
+pub(super) async fn connect(url: &Url, tls: Option<&TlsConnector>) -> Result<Sender, Source> {
     match url {
         Url::Tcp { host, port, .. } => {
             let name = host.trim_start_matches('[').trim_end_matches(']');
@@ -38,7 +37,7 @@ pub(super) async fn connect(url: &Url, tls: Option<&TlsConnector>) -> Result<Sen
 }
 
 /// Over a connection that is made already, to a host of this name.
-pub(super) async fn speak_over(stream: TcpStream, name: &str, tls: Option<&TlsConnector>) -> Result<Sender, Cause> {
+pub(super) async fn speak_over(stream: TcpStream, name: &str, tls: Option<&TlsConnector>) -> Result<Sender, Source> {
     // A request is written in one go: nothing is won by holding it back.
     stream.set_nodelay(true)?;
     match tls {
@@ -50,7 +49,7 @@ pub(super) async fn speak_over(stream: TcpStream, name: &str, tls: Option<&TlsCo
     }
 }
 
-async fn speak(stream: impl Read + Write + Unpin + Send + 'static) -> Result<Sender, Cause> {
+async fn speak(stream: impl Read + Write + Unpin + Send + 'static) -> Result<Sender, Source> {
     let (sender, connection) = http1::handshake(stream).await?;
     // It ends when the sender and the last answer go, or the other side does: nobody need wait for it.
     drop(tokio::spawn(connection));
@@ -87,6 +86,6 @@ pub(super) fn connector(certificate: Option<&Path>) -> Result<TlsConnector> {
 }
 
 /// That a connection took too long.
-pub(super) fn late() -> Cause {
+pub(super) fn late() -> Source {
     io::Error::new(io::ErrorKind::TimedOut, "it took too long").into()
 }

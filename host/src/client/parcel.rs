@@ -13,15 +13,15 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::connect::{self, Cause};
-use crate::error::Result;
+use super::connect;
+use super::exchange::AGENT;
+use crate::error::{Result, Source};
 
 /// How long an address may take to answer at all, before another of the same machine is tried.
 const CONNECT: Duration = Duration::from_secs(4);
 /// How much of an answer is read, and for how long, so that its sender need not notice that nobody wants it.
 const ANSWER: usize = 16 << 10;
 const READ: Duration = Duration::from_secs(1);
-const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Postman {
 
 impl Postman {
     /// The answer of the first of these addresses that lets itself be connected to.
-    pub(crate) async fn post(&self, addresses: &[SocketAddr], parcel: &Parcel<'_>) -> Result<Answer, Cause> {
+    pub(crate) async fn post(&self, addresses: &[SocketAddr], parcel: &Parcel<'_>) -> Result<Answer, Source> {
         let tls = match parcel.tls {
             true => Some(self.0.get_or_try_init(async || connect::connector(None)).await?),
             false => None,
@@ -91,7 +91,7 @@ impl Answer {
     }
 }
 
-async fn reach(addresses: &[SocketAddr]) -> Result<TcpStream, Cause> {
+async fn reach(addresses: &[SocketAddr]) -> Result<TcpStream, Source> {
     let mut cause = connect::late();
     for address in addresses {
         match timeout(CONNECT, TcpStream::connect(address)).await {

@@ -127,6 +127,11 @@ pub struct Note {
     pub bytes: Vec<u8>,
 }
 
+/// The note of this very name, if there is one.
+pub(crate) async fn note(store: &dyn Store, name: &str) -> Result<Option<Note>> {
+    Ok(store.notes(name, 1).await?.into_iter().find(|note| note.name == name))
+}
+
 /// What became of an insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inserted {

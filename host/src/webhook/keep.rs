@@ -6,12 +6,11 @@ use futures::future::try_join_all;
 use tokio::sync::oneshot;
 
 use super::note::{self, Outstanding};
-use super::told;
 use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
 use crate::job::Spec;
-use crate::store::{Inserted, Store};
+use crate::store::{self, Inserted, Store};
 
 /// As [`Inner::insert`], for a job with a webhook. The note comes first: a job that is kept without one would be told of to nobody,
 /// and a note without a job does no harm.
@@ -38,7 +37,7 @@ pub(crate) async fn insert(inner: Arc<Inner>, spec: Spec, told: oneshot::Sender<
 pub(crate) async fn forget(store: &dyn Store, ids: &[JobId]) -> Result<()> {
     let notes = ids.iter().flat_map(|id| [note::due(*id), note::done(*id)]);
     // All at once, so that the store can write them together.
-    let gone = notes.map(async |name| match told::read(store, &name).await? {
+    let gone = notes.map(async |name| match store::note(store, &name).await? {
         Some(_) => store.remove_note(&name).await.map(|_| ()),
         None => Ok(()),
     });

@@ -8,11 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::told;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::Store;
+use crate::store::{self, Note, Store};
 use crate::time::Timestamp;
 
 /// Of jobs that no tenant submitted; of a tenant's, with `/` and its name.
@@ -106,8 +105,8 @@ impl WebhookSecrets {
     /// As for [`get`](WebhookSecrets::get).
     pub async fn rotate(&self, tenant: Option<&str>) -> Result<SigningSecret> {
         let name = name(tenant);
-        let before = match told::read(&*self.store, &name).await? {
-            Some(bytes) => Some((read(&name, &bytes)?.secret, self.clock.now().plus(OVERLAP))),
+        let before = match store::note(&*self.store, &name).await? {
+            Some(note) => Some((read(&note)?.secret, self.clock.now().plus(OVERLAP))),
             None => None,
         };
         let secret = SigningSecret::new()?;
@@ -126,14 +125,14 @@ impl WebhookSecrets {
     }
 
     async fn record(&self, name: &str) -> Result<Record> {
-        if let Some(bytes) = told::read(&*self.store, name).await? {
-            return read(name, &bytes);
+        if let Some(note) = store::note(&*self.store, name).await? {
+            return read(&note);
         }
         let made = Record { secret: SigningSecret::new()?.reveal(), before: None };
         self.keep(name, &made).await?;
         // Another host may have made one at the same time: what is kept now is what both use.
-        match told::read(&*self.store, name).await? {
-            Some(bytes) => read(name, &bytes),
+        match store::note(&*self.store, name).await? {
+            Some(note) => read(&note),
             None => Ok(made),
         }
     }
@@ -151,8 +150,9 @@ impl Record {
     }
 }
 
-fn read(name: &str, bytes: &[u8]) -> Result<Record> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Corrupt { what: name.to_owned(), why: error.to_string() })
+fn read(note: &Note) -> Result<Record> {
+    serde_json::from_slice(&note.bytes)
+        .map_err(|error| Error::Corrupt { what: note.name.clone(), why: error.to_string() })
 }
 
 fn name(tenant: Option<&str>) -> String {

@@ -17,11 +17,11 @@ use super::turns::{LEASE, Tried, Turn};
 use super::url::{HostName, WebhookUrl};
 use crate::client::parcel::{Answer, Parcel, Postman};
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::host::Inner;
 use crate::id::{JobId, WorkerId};
 use crate::job::Summary;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::time::Timestamp;
 
 /// Longest a try may take, from the name's address to the answer.
@@ -74,8 +74,8 @@ impl Sending {
 
     /// The note of a delivery that is not over.
     pub(super) async fn note(&self, id: JobId) -> Result<Option<Outstanding>> {
-        let bytes = told::read(&*self.store, &note::due(id)).await?;
-        Ok(bytes.map(|bytes| Outstanding::read(&bytes)))
+        let note = store::note(&*self.store, &note::due(id)).await?;
+        Ok(note.map(|note| Outstanding::read(&note.bytes)))
     }
 
     /// The job, if it has finished, and where its webhook goes. A note of a job that is gone goes too.
@@ -202,11 +202,6 @@ impl Sending {
         }
         Ok(may)
     }
-}
-
-fn chain(cause: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(cause), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A number from 0 to 1.

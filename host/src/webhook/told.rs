@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
 use crate::job::Summary;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::time::Timestamp;
 
 /// Notes that are looked through in one go.
@@ -55,22 +55,16 @@ pub enum DeliveryPhase {
 pub(crate) async fn delivery(store: &dyn Store, job: &Summary) -> Result<Option<Delivery>> {
     let Some(url) = job.options.webhook.clone() else { return Ok(None) };
     // In this order: the second is written before the first goes.
-    if let Some(bytes) = read(store, &note::due(job.id)).await? {
+    if let Some(store::Note { bytes, .. }) = store::note(store, &note::due(job.id)).await? {
         let Outstanding { attempts, error, next, .. } = Outstanding::read(&bytes);
         return Ok(Some(Delivery { url, phase: DeliveryPhase::Waiting { next }, attempts, error }));
     }
-    let Some(bytes) = read(store, &note::done(job.id)).await? else { return Ok(None) };
+    let Some(store::Note { bytes, .. }) = store::note(store, &note::done(job.id)).await? else { return Ok(None) };
     let what = || format!("the note of the webhook of job {}", job.id);
     let Over { attempts, error, at, delivered } =
         serde_json::from_slice(&bytes).map_err(|error| Error::Corrupt { what: what(), why: error.to_string() })?;
     let phase = if delivered { DeliveryPhase::Delivered { at } } else { DeliveryPhase::GaveUp { at } };
     Ok(Some(Delivery { url, phase, attempts, error }))
-}
-
-/// The note of this very name.
-pub(super) async fn read(store: &dyn Store, name: &str) -> Result<Option<Vec<u8>>> {
-    let notes = store.notes(name, 1).await?;
-    Ok(notes.into_iter().find(|note| note.name == name).map(|note| note.bytes))
 }
 
 /// All deliveries that are not over, those of older jobs first.
