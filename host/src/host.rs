@@ -143,10 +143,7 @@ impl Host {
         let job = JobId::unkept(self.inner.now());
         let Request { module: asked, function, input, principal, module_name, .. } = request;
         let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        let _comes = match self.inner.tenants.are_bounded() {
-            true => Some(self.inner.tenants.admit_call(principal.as_deref()).await?),
-            false => None,
-        };
+        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         let about = About::asked(&principal, &module_name, &asked);
         self.inner.metered(attempt, about, context).await
     }
@@ -403,14 +400,9 @@ impl Inner {
     }
 
     /// Whether the middleware and the quota of its tenant let this be kept, as so many jobs: before what is returned is dropped.
-    pub(crate) async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
+    pub(crate) async fn asked(&self, request: &Request, jobs: u64, bytes: u64) -> Result<Option<Coming<'_>>> {
         self.settings.middleware.admit(request, Way::Submit { jobs, bytes }).await?;
-        let tenant = request.principal.as_deref();
-        if self.tenants.are_bounded() {
-            // Whether there is any left.
-            self.tenants.fuel(tenant, None, self.now()).await?;
-        }
-        self.tenants.admit(tenant, jobs, bytes).await
+        self.tenants.admit(request.principal.as_deref(), jobs, bytes, self.now()).await
     }
 
     /// One attempt, with no more fuel than its tenant has left for the day.

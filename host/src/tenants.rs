@@ -37,11 +37,16 @@ pub(crate) struct Tenants {
 
 #[derive(Debug, Default)]
 struct Count {
-    /// What is being kept, and is not in the store yet.
-    coming: Held,
-    /// Calls that run.
-    calls: u64,
+    coming: Load,
     fuel: Fuel,
+}
+
+/// What was let in, and is not in the store: not yet, or never, as calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    jobs: u64,
+    bytes: u64,
+    calls: u64,
 }
 
 /// Of one day.
@@ -55,18 +60,20 @@ struct Fuel {
     gathering: bool,
 }
 
-/// What came in and is not kept yet, until this is dropped.
+/// What was let in, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Coming<'a>(Option<(&'a Tenants, String, Held, u64)>);
+pub(crate) struct Coming<'a> {
+    tenants: &'a Tenants,
+    name: String,
+    load: Load,
+}
 
 impl Drop for Coming<'_> {
     fn drop(&mut self) {
-        let Some((tenants, name, held, calls)) = self.0.take() else { return };
-        let mut counts = tenants.counts();
-        if let Some(count) = counts.get_mut(&name) {
-            count.coming.jobs.pending -= held.jobs.pending;
-            count.coming.stored -= held.stored;
-            count.calls -= calls;
+        if let Some(Count { coming, .. }) = self.tenants.counts().get_mut(&self.name) {
+            coming.jobs -= self.load.jobs;
+            coming.bytes -= self.load.bytes;
+            coming.calls -= self.load.calls;
         }
     }
 }
@@ -89,37 +96,51 @@ impl Tenants {
 
     /// The quota of a tenant and its name, if it has one.
     fn quota<'a>(&self, principal: Option<&'a str>) -> Option<(&'a str, Quota)> {
+        if !self.are_bounded {
+            return None;
+        }
         let quota = self.quotas.of(principal);
         principal.filter(|_| quota != Quota::default()).map(|name| (name, quota))
     }
 
-    /// Lets so many jobs in, which are to be kept before what is returned is dropped.
-    pub(crate) async fn admit(&self, principal: Option<&str>, jobs: u64, bytes: u64) -> Result<Coming<'_>> {
-        let Some((name, quota)) = self.quota(principal) else { return Ok(Coming(None)) };
+    /// Lets so many jobs in, which are to be kept before what is returned is dropped. `None`: nobody counts them.
+    pub(crate) async fn admit(
+        &self,
+        principal: Option<&str>,
+        jobs: u64,
+        bytes: u64,
+        now: Timestamp,
+    ) -> Result<Option<Coming<'_>>> {
+        let Some((name, quota)) = self.quota(principal) else { return Ok(None) };
+        // Whether there is any left.
+        self.fuel(principal, None, now).await?;
         let held = self.store.held(name).await?;
-        let mut counts = self.counts();
-        let coming = &mut counts.entry(name.to_owned()).or_default().coming;
-        let mut all = held;
-        all.jobs.pending += coming.jobs.pending;
-        all.stored += coming.stored;
-        quota.allows(name, all, jobs, bytes)?;
-        coming.jobs.pending += jobs;
-        coming.stored += bytes;
-        let new = Held { jobs: Counts { pending: jobs, ..Counts::default() }, stored: bytes };
-        Ok(Coming(Some((self, name.to_owned(), new, 0))))
+        self.count_in(name, Load { jobs, bytes, calls: 0 }, |coming| {
+            let pending = held.jobs.pending + coming.jobs;
+            let all = Held { jobs: Counts { pending, ..held.jobs }, stored: held.stored + coming.bytes };
+            quota.allows(name, all, jobs, bytes)
+        })
     }
 
     /// Lets a call in, which ends before what is returned is dropped.
-    pub(crate) async fn admit_call(&self, principal: Option<&str>) -> Result<Coming<'_>> {
+    pub(crate) async fn admit_call(&self, principal: Option<&str>) -> Result<Option<Coming<'_>>> {
         let Some((name, quota)) = self.quota(principal).filter(|(_, quota)| quota.running.is_some()) else {
-            return Ok(Coming(None));
+            return Ok(None);
         };
         let held = self.store.held(name).await?;
+        let load = Load { calls: 1, ..Load::default() };
+        self.count_in(name, load, |coming| quota.allows_call(name, held.jobs.running + coming.calls))
+    }
+
+    /// Counts it, if that is allowed beside what is coming already.
+    fn count_in(&self, name: &str, load: Load, allows: impl FnOnce(&Load) -> Result<()>) -> Result<Option<Coming<'_>>> {
         let mut counts = self.counts();
-        let calls = &mut counts.entry(name.to_owned()).or_default().calls;
-        quota.allows_call(name, held.jobs.running + *calls)?;
-        *calls += 1;
-        Ok(Coming(Some((self, name.to_owned(), Held::default(), 1))))
+        let coming = &mut counts.entry(name.to_owned()).or_default().coming;
+        allows(coming)?;
+        coming.jobs += load.jobs;
+        coming.bytes += load.bytes;
+        coming.calls += load.calls;
+        Ok(Some(Coming { tenants: self, name: name.to_owned(), load }))
     }
 
     /// The most fuel that an attempt may use which asks for this much, `None` being none in particular.
