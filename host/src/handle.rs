@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::answers::Answers;
 use crate::attempt::{LogEntry, Progress};
 use crate::error::{Error, Result};
 use crate::events::{Event, Heard};
 use crate::id::JobId;
-use crate::job::{Job, Status, Summary};
+use crate::job::{Job, Phase, Status, Summary};
 use crate::output::Output;
 use crate::payload::Payload;
 use crate::webhook::Delivery;
@@ -22,12 +22,34 @@ use crate::webhook::Delivery;
 pub struct Handle<T = Payload> {
     from: Arc<dyn Answers>,
     id: JobId,
+    ended: Option<Arc<Ended>>,
     output: PhantomData<fn() -> T>,
 }
 
+/// A job that had finished when it was kept, without a word, until somebody has its result.
+type Ended = Mutex<Option<Job>>;
+
+/// Most bytes of an output that a handle holds until it is asked for.
+const LIGHT: u64 = 4 << 10;
+
 impl<T> Handle<T> {
     pub(crate) fn new(from: Arc<dyn Answers>, id: JobId) -> Self {
-        Self { from, id, output: PhantomData }
+        Self { from, id, ended: None, output: PhantomData }
+    }
+
+    /// The same, of a job that has finished if it is given here: its result need not be asked for.
+    pub(crate) fn ended(self, job: Option<Job>) -> Self {
+        let ended = job.filter(|job| match &job.state.phase {
+            Phase::Completed { output, .. } => output.len() <= LIGHT,
+            Phase::Failed { .. } => true,
+            _ => false,
+        });
+        Self { ended: ended.map(|job| Arc::new(Mutex::new(Some(job)))), ..self }
+    }
+
+    fn with_ended<U>(&self, with: impl FnOnce(&mut Option<Job>) -> Option<U>) -> Option<U> {
+        // What is done under it is a move or a copy.
+        with(&mut self.ended.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The job's name.
@@ -39,7 +61,7 @@ impl<T> Handle<T> {
     /// The same job, its output read as another type.
     #[must_use]
     pub fn typed<U: Output>(self) -> Handle<U> {
-        Handle::new(self.from, self.id)
+        Handle { from: self.from, id: self.id, ended: self.ended, output: PhantomData }
     }
 
     /// Where the job stands, in a word.
@@ -108,7 +130,13 @@ impl<T> Handle<T> {
     /// The same, for a listener that has heard a part already, each event with how far one has come who heard it.
     #[must_use]
     pub fn events_after(&self, heard: Heard) -> BoxStream<'static, Result<(Heard, Event)>> {
-        Arc::clone(&self.from).events(self.id, heard)
+        match self.with_ended(|job| job.as_ref().map(Job::summary)) {
+            Some(job) if heard == Heard::default() && job.progress.is_none() => {
+                let heard = Heard { lines: 0, version: job.version };
+                stream::once(async move { Ok((heard, Event::Status(Box::new(job)))) }).boxed()
+            }
+            _ => Arc::clone(&self.from).events(self.id, heard),
+        }
     }
 
     /// Asks to cancel the job. One that waits is cancelled when this returns, one that runs as soon as it has stopped, which
@@ -125,7 +153,10 @@ impl<T> Handle<T> {
     /// # Errors
     /// `WaitTimedOut`, which leaves the job alone; `NotFound`, `Expired`; or what the store says when it is in trouble.
     pub async fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<Summary> {
-        self.within(timeout.into(), self.from.finished(self.id)).await
+        match self.with_ended(|job| job.as_ref().map(Job::summary)) {
+            Some(job) => Ok(job),
+            None => self.within(timeout.into(), self.from.finished(self.id)).await,
+        }
     }
 
     async fn within<U>(&self, timeout: Option<Duration>, waiting: impl Future<Output = Result<U>>) -> Result<U> {
@@ -146,13 +177,16 @@ impl<T: Output> Handle<T> {
     /// `Failed` with the reason, `Cancelled`; `WaitTimedOut`, which leaves the job alone; `NotFound`, `Expired`; `Invalid` when
     /// the output is not a `T`; or what the store says when it is in trouble.
     pub async fn result(&self, timeout: impl Into<Option<Duration>>) -> Result<T> {
-        T::read(&self.within(timeout.into(), self.from.output(self.id)).await?)
+        match self.with_ended(Option::take) {
+            Some(job) => T::read(&job.output()?),
+            None => T::read(&self.within(timeout.into(), self.from.output(self.id)).await?),
+        }
     }
 }
 
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.from), self.id)
+        Self { from: Arc::clone(&self.from), id: self.id, ended: self.ended.clone(), output: PhantomData }
     }
 }
 

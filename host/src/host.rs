@@ -12,6 +12,7 @@ use tracing::{Instrument as _, Span};
 use crate::ahead::Ahead;
 use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
+use crate::brief::Brief;
 use crate::builder::{Builder, Settings, Takes};
 use crate::duties::Duties;
 use crate::error::{Error, Result};
@@ -85,6 +86,7 @@ pub(crate) struct Inner {
     pub(crate) slots: Arc<Semaphore>,
     /// Jobs that were started before they have one.
     pub(crate) ahead: Arc<Ahead>,
+    pub(crate) brief: Brief,
     pub(crate) finishing: Arc<Semaphore>,
     pub(crate) running: Arc<Running>,
     /// Jobs of a host that runs its own only, which wait for a slot or their time.
@@ -336,8 +338,8 @@ impl Host {
             Some(_) => self.inner.runtime.spawn(webhook::insert(inner, spec, told)),
         };
         match kept.await.map_err(|error| Error::fault("host", error))?? {
-            Inserted::New => Ok(Kept { handle: self.handle(id), is_new: true }),
-            Inserted::Existing(id) => Ok(Kept { handle: self.handle(id), is_new: false }),
+            (Inserted::New, ended) => Ok(Kept { handle: self.handle(id).ended(ended), is_new: true }),
+            (Inserted::Existing(id), _) => Ok(Kept { handle: self.handle(id), is_new: false }),
         }
     }
 }
@@ -361,6 +363,7 @@ impl Inner {
             hub: Hub::default(),
             slots: Arc::new(Semaphore::new(settings.slots)),
             ahead: Arc::default(),
+            brief: Brief::new(takes),
             finishing: Arc::new(Semaphore::new(FINISHING)),
             steady: Steady::new(&settings.clock),
             settings,

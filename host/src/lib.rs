@@ -48,6 +48,7 @@ mod ahead;
 mod answers;
 pub mod attempt;
 pub mod backend;
+mod brief;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;

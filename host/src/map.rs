@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::host::Host;
-use crate::job::labels_bytes;
+use crate::job::{Spec, labels_bytes};
 use crate::payload::Payload;
 use crate::request::Request;
 use crate::span;
@@ -39,10 +39,12 @@ impl Host {
         }
         let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
         let failed = AtomicBool::new(false);
-        let keep = async |spec| match failed.load(Ordering::Relaxed) {
+        let keep = async |spec: Spec| match failed.load(Ordering::Relaxed) {
             true => Err(Error::ShuttingDown),
             false => {
-                self.keep(spec).await.map(|kept| kept.handle).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+                // Not the handle that was made: of many, none holds an output until it is asked for.
+                let id = spec.id;
+                self.keep(spec).await.map(|_| self.handle(id)).inspect_err(|_| failed.store(true, Ordering::Relaxed))
             }
         };
         // All that were begun come to an end first, or there would be nothing to cancel yet.

@@ -36,6 +36,14 @@ impl Places {
         }
     }
 
+    /// The slot of the one job that has this place, if there is one now; else the place.
+    pub(crate) fn slot_now(self, slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Self> {
+        match self {
+            Self::Slots(slot) => Ok(slot),
+            Self::Ahead(_) => Arc::clone(slots).try_acquire_owned().map_err(|_| self),
+        }
+    }
+
     /// The slot of the one job that has this place. `None` when it is to stop before it has begun: because somebody wants it
     /// stopped, or because no slot came in time, and then it is to be given back.
     pub(crate) async fn slot(self, slots: &Arc<Semaphore>, stop: &Stop) -> Option<OwnedSemaphorePermit> {

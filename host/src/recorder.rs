@@ -62,6 +62,20 @@ impl Recorder {
         state.clone()
     }
 
+    /// Holds back whatever would be written until this is dropped.
+    pub(crate) async fn hold(&self) -> tokio::sync::MutexGuard<'_, State> {
+        self.0.state.lock().await
+    }
+
+    /// The latest progress, if not a line was said; then nothing is heard any more.
+    pub(crate) fn close_silent(&self) -> Option<Option<Progress>> {
+        let mut said = self.0.said();
+        said.log.is_empty().then(|| {
+            said.closed = true;
+            said.progress.take()
+        })
+    }
+
     fn say(&self, say: impl FnOnce(&mut Said)) {
         let mut said = self.0.said();
         if said.closed {

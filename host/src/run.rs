@@ -3,9 +3,11 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::attempt::{Attempt, Report};
 use crate::backend::Context;
@@ -16,40 +18,67 @@ use crate::job::{Job, Phase, Spec, State};
 use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
+use crate::scheduler::Told;
 use crate::span::About;
+use crate::store::Inserted;
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 /// A job that runs longer may be cancelled by another process, which must be heard.
 const LISTEN_AFTER: Duration = Duration::from_millis(50);
 
-/// Runs the attempt and writes what came of it. The slot is free again as soon as the attempt has ended.
+/// Runs the attempt of a job that is kept as running, and writes what came of it. The slot is free again as soon as the attempt
+/// has ended.
 pub(crate) async fn run(inner: Arc<Inner>, job: Job, run: Run, place: Places) {
-    let id = job.spec.id;
-    let recorder = Recorder::new(&inner, id, job.state.clone());
+    let recorder = Recorder::new(&inner, job.spec.id, job.state.clone());
     let slot = place.slot(&inner.slots, &run.stop).await;
     let report = match &slot {
         Some(_) => execute(&inner, &job, &run.stop, &recorder).await,
         None => not_begun(),
     };
-    // Unwritten outcomes are bounded as well: beyond that, the slot is held until there is room. Never closed.
-    let _finishing = Arc::clone(&inner.finishing).acquire_owned().await;
-    drop(slot);
-    inner.woken();
-    let state = recorder.close().await;
-    let outcome = inner.settle(&job.spec, state, report, &run.stop).await;
-    if let Some(State { phase: Phase::Pending { run_at }, .. }) = &outcome {
-        inner.enqueue(&job.spec, *run_at);
-    }
-    drop(run);
-    inner.woken();
-    match outcome {
-        Some(state) if state.status().is_finished() => {
-            inner.webhooks.finished(&job.spec);
-            inner.hub.finished(id, || Job { spec: job.spec, state });
+    let _finishing = inner.over(slot).await;
+    conclude(&inner, job.spec, run, &recorder, report).await;
+}
+
+/// Runs a job that is expected to end at once, before it is kept, and keeps it as it is then: with its outcome, or, should it
+/// take longer after all, as running.
+pub(crate) async fn run_first(inner: Arc<Inner>, job: Job, run: Run, slot: OwnedSemaphorePermit, told: Told) {
+    let recorder = Recorder::new(&inner, job.spec.id, job.state.clone());
+    // What it says is written after it is kept.
+    let unwritten = recorder.hold().await;
+    let mut executing = Box::pin(execute(&inner, &job, &run.stop, &recorder));
+    let Poll::Ready(report) = futures::poll!(&mut executing) else {
+        inner.brief.disappointed(&job.spec);
+        if inner.insert_running(&job, told).await {
+            drop(unwritten);
+            let report = executing.await;
+            let _finishing = inner.over(Some(slot)).await;
+            conclude(&inner, job.spec, run, &recorder, report).await;
         }
-        _ => inner.hub.look(id),
+        return;
+    };
+    drop(executing);
+    let _finishing = inner.over(Some(slot)).await;
+    let outcome = recorder.close_silent().and_then(|progress| {
+        let state = State { progress, ..job.state.clone() };
+        inner.settled(&job.spec, &state, &report, &run.stop)
+    });
+    match outcome {
+        Some(state) => inner.insert_ended(Job { state, ..job }, run, told).await,
+        None => {
+            if inner.insert_running(&job, told).await {
+                drop(unwritten);
+                conclude(&inner, job.spec, run, &recorder, report).await;
+            }
+        }
     }
+}
+
+/// Writes what came of an attempt.
+async fn conclude(inner: &Inner, spec: Spec, run: Run, recorder: &Recorder, report: Report) {
+    let state = recorder.close().await;
+    let outcome = inner.settle(&spec, state, report, &run.stop).await;
+    inner.leave(spec, outcome, run);
 }
 
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
@@ -65,7 +94,9 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
             executing.await
         }
     };
-    inner.ahead.ended(&job.spec, began.elapsed());
+    let took = began.elapsed();
+    inner.ahead.ended(&job.spec, took);
+    inner.brief.took(&job.spec, took);
     match ended {
         Ok(Ok(report)) => report,
         // It waits for its tenant's next day; this was no attempt.
@@ -96,6 +127,56 @@ fn not_begun() -> Report {
 }
 
 impl Inner {
+    /// An attempt has ended, and its slot is free. Unwritten outcomes are bounded as well: beyond that, the slot is held until
+    /// there is room.
+    async fn over(&self, slot: Option<OwnedSemaphorePermit>) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        let finishing = Arc::clone(&self.finishing).acquire_owned().await;
+        drop(slot);
+        self.woken();
+        finishing.ok()
+    }
+
+    /// Keeps a job that runs here and tells what became of that: whether it is to go on.
+    pub(crate) async fn insert_running(&self, job: &Job, told: Told) -> bool {
+        let inserted = self.store.insert(job).await;
+        let is_new = matches!(inserted, Ok(Inserted::New));
+        // Whoever asked may have gone: the job is kept all the same.
+        drop(told.send(inserted.map(|inserted| (inserted, None))));
+        is_new
+    }
+
+    /// Keeps a job whose attempt has ended. Nobody has heard of it yet, so nobody waits for it.
+    async fn insert_ended(&self, job: Job, run: Run, told: Told) {
+        let inserted = self.store.insert(&job).await;
+        if matches!(inserted, Ok(Inserted::New)) {
+            match job.state.phase {
+                Phase::Pending { run_at } => self.enqueue(&job.spec, run_at),
+                _ => self.webhooks.finished(&job.spec),
+            }
+        }
+        drop(run);
+        self.woken();
+        drop(told.send(inserted.map(|inserted| (inserted, Some(job)))));
+    }
+
+    /// A job runs here no more.
+    fn leave(&self, spec: Spec, outcome: Option<State>, run: Run) {
+        let id = spec.id;
+        if let Some(State { phase: Phase::Pending { run_at }, .. }) = &outcome {
+            self.enqueue(&spec, *run_at);
+        }
+        drop(run);
+        self.woken();
+        match outcome {
+            Some(state) if state.status().is_finished() => {
+                self.webhooks.finished(&spec);
+                self.hub.finished(id, || Job { spec, state });
+            }
+            _ => self.hub.look(id),
+        }
+    }
+
     /// Writes the outcome, however long that takes: the job has run, and that must not be for nothing. `None` when it is not
     /// this worker's to write any more, or the host goes down.
     async fn settle(&self, spec: &Spec, mut state: State, report: Report, stop: &Stop) -> Option<State> {

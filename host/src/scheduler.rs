@@ -26,6 +26,9 @@ const TAKE: usize = 512;
 /// Longest sleep, for clocks that are set.
 const NAP: Duration = Duration::from_secs(60);
 
+/// Where to tell what became of an insert, with the job, if its attempt had ended by then.
+pub(crate) type Told = oneshot::Sender<Result<(Inserted, Option<Job>)>>;
+
 /// Runs as long as the host is there.
 pub(crate) async fn schedule(host: Weak<Inner>, wake: Arc<Notify>) {
     loop {
@@ -61,29 +64,33 @@ impl Inner {
 
     /// Inserts a job, tells what became of that, and runs it: when there is a place for it right now it is inserted as started,
     /// which saves a write, and a task.
-    pub(crate) async fn insert(self: Arc<Self>, spec: Spec, told: oneshot::Sender<Result<Inserted>>) {
+    pub(crate) async fn insert(self: Arc<Self>, spec: Spec, told: Told) {
         match self.reserve(&spec) {
             Some(place) => self.insert_started(spec, place, told).await,
             // Whoever asked may have gone: the job is kept all the same.
-            None => drop(told.send(self.insert_pending(spec).await)),
+            None => drop(told.send(self.insert_pending(spec).await.map(|inserted| (inserted, None)))),
         }
     }
 
-    /// Inserts a job that is started already, and runs it.
-    async fn insert_started(self: Arc<Self>, spec: Spec, place: Places, told: oneshot::Sender<Result<Inserted>>) {
+    /// Inserts a job that is started already, and runs it; or the other way round, when it is expected to end at once.
+    async fn insert_started(self: Arc<Self>, spec: Spec, place: Places, told: Told) {
         let state = State::new(&spec);
         let state = state.start(&spec, self.worker, Owner::Alive, spec.created).unwrap_or(state);
         // Before the insert: whoever cancels it after that finds it running.
         let Some(run) = self.running.enter(spec.id) else { return drop(told.send(Err(Error::ShuttingDown))) };
         let job = Job { spec, state };
-        let inserted = self.store.insert(&job).await;
-        if matches!(inserted, Ok(Inserted::New)) {
-            drop(told.send(inserted));
+        let place = match self.brief.expects(&job.spec) {
+            true => match place.slot_now(&self.slots) {
+                Ok(slot) => return run::run_first(self, job, run, slot, told).await,
+                Err(place) => place,
+            },
+            false => place,
+        };
+        if self.insert_running(&job, told).await {
             run::run(self, job, run, place).await;
         } else {
             drop((run, place));
             self.woken();
-            drop(told.send(inserted));
         }
     }
 

@@ -122,7 +122,7 @@ async fn events(handle: &Handle, bar: &Bar) -> HostResult<()> {
 
 async fn finish(handle: &Handle, out: Out, command: &Run) -> Result {
     let id = handle.id();
-    let job = handle.metadata().await.map_err(Trouble::of(id))?;
+    let job = handle.wait(None).await.map_err(Trouble::of(id))?;
     jobs::note_dropped(out, &job.usage);
     let outcome = handle.result(None).await;
     result::report(out, Report { job, outcome, file: command.output.as_deref(), kept: !command.ephemeral })

@@ -59,7 +59,8 @@ pub trait Middleware: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Around each attempt, of a call or a job, in the host that owns it. What it returns is what came of the attempt; it runs
+    /// Around each attempt, of a call or a job, in the host that owns it. The first attempt of a job without grants whose function
+    /// ended at once of late may come before the job is kept. What it returns is what came of the attempt; it runs
     /// at most what `next` runs. Dropping the future must stop the attempt, as it does when `next.run` is simply awaited.
     async fn around(&self, attempt: Attempt, context: &Context, next: Next<'_>) -> Result<Report> {
         next.run(attempt, context).await

@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
 use crate::job::Spec;
+use crate::scheduler::Told;
 use crate::store::{self, Inserted, Store};
 
 /// As [`Inner::insert`], for a job with a webhook. The note comes first: a job that is kept without one would be told of to nobody,
 /// and a note without a job does no harm.
-pub(crate) async fn insert(inner: Arc<Inner>, spec: Spec, told: oneshot::Sender<Result<Inserted>>) {
+pub(crate) async fn insert(inner: Arc<Inner>, spec: Spec, told: Told) {
     let (id, store) = (spec.id, Arc::clone(&inner.store));
     // Whoever asked may have gone: that is no reason not to keep the job, here and below.
     if let Err(error) = put(&*store, id, &Outstanding::new(inner.now())).await {
@@ -24,7 +25,7 @@ pub(crate) async fn insert(inner: Arc<Inner>, spec: Spec, told: oneshot::Sender<
     let answer = async {
         let inserted = inserted.await.unwrap_or_else(|error| Err(Error::fault("host", error)));
         // After an error the job may be kept; that is found out when its note is looked at.
-        if let Ok(Inserted::Existing(_)) = &inserted {
+        if let Ok((Inserted::Existing(_), _)) = &inserted {
             unneeded(&*store, id).await;
         }
         drop(told.send(inserted));

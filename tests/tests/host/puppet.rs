@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use au_host::{
-    Attempt, Backend, Context, Digest, Failure, FailureKind, ModuleRef, Modules, Payload, Report, Result, Usage,
+    Attempt, Backend, Context, Digest, Failure, FailureKind, Level, ModuleRef, Modules, Payload, Progress, Report,
+    Result, Usage,
 };
 use tokio::sync::Semaphore;
 
-/// `echo` gives its input; `held` does once it is let go; `fails-first` fails in its first attempt for now; anything else runs until it is cancelled.
+/// `echo` gives its input; `says` does, and a line, and `shows` how far it is; `held` does once it is let go; `fails-first` and
+/// `fails-once` fail in their first attempt for now, and the latter gives its input in the next; anything else runs until it is cancelled.
 #[derive(Debug)]
 pub(crate) struct Puppet {
     held: Semaphore,
@@ -32,13 +34,15 @@ impl Puppet {
 #[async_trait]
 impl Backend for Puppet {
     async fn execute(&self, attempt: Attempt, context: &Context) -> Result<Report> {
-        if attempt.function == "fails-first" && attempt.number == 1 {
+        if attempt.function.starts_with("fails-") && attempt.number == 1 {
             let outcome = Err(Failure::new(FailureKind::Transient, "the first attempt"));
             return Ok(Report { outcome, usage: Usage::default() });
         }
         let done = async {
             match &*attempt.function {
-                "echo" => {}
+                "echo" | "fails-once" => {}
+                "says" => context.events.log(Level::Info, "a line".into()),
+                "shows" => context.events.progress(Progress::new(0.5, "half")),
                 "held" => self.let_gone().await,
                 _ => std::future::pending().await,
             }
