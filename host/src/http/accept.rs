@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::Peer;
 use super::config::HttpLimits;
 use super::connection;
+use super::door::Door;
 use super::listen::Listener;
 use super::peers::{Peers, Seat};
 use super::problem;
@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_millis(50);
 /// What each connection is served with.
 #[derive(Clone)]
 pub(super) struct Serving {
-    pub(super) routes: Router,
+    pub(super) door: Door,
     pub(super) limits: Arc<HttpLimits>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: CancellationToken,

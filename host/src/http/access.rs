@@ -6,7 +6,6 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::extract::MatchedPath;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
@@ -15,6 +14,7 @@ use tracing::field::{Empty, display};
 
 use super::door::WATCHED;
 use super::principal::Caller;
+use super::template;
 use crate::id::JobId;
 use crate::otel::{self, Role};
 use crate::span::{millis, trace_id};
@@ -34,7 +34,7 @@ pub(super) struct Access {
     pub(super) span: Span,
     began: Instant,
     method: &'static str,
-    route: Option<MatchedPath>,
+    route: Option<&'static str>,
     id: Option<HeaderValue>,
     peer: Option<IpAddr>,
     caller: Option<Caller>,
@@ -43,15 +43,19 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn new(request: &axum::extract::Request, method: &'static str, id: Option<HeaderValue>) -> Self {
-        let route = request.extensions().get::<MatchedPath>().cloned();
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    pub(super) fn new(
+        request: &axum::extract::Request,
+        peer: Option<Peer>,
+        method: &'static str,
+        id: Option<HeaderValue>,
+    ) -> Self {
+        let route = template::of(request.uri().path());
         let span = tracing::info_span!(
             target: REQUEST,
             "request",
             request_id = text(&id),
             http.request.method = method,
-            http.route = route.as_ref().map(MatchedPath::as_str),
+            http.route = route,
             http.response.status_code = Empty,
             tenant = Empty,
             token = Empty,
@@ -60,11 +64,11 @@ impl Access {
             otel.status_code = Empty,
         );
         let role = Role { kind: "server", parent: traceparent(request.headers()) };
-        otel::begin(&span, role, || match &route {
-            Some(route) => format!("{method} {}", route.as_str()),
+        otel::begin(&span, role, || match route {
+            Some(route) => format!("{method} {route}"),
             None => method.to_owned(),
         });
-        let job = named(request.uri().path());
+        let (job, peer) = (named(request.uri().path()), peer.map(|peer| peer.0));
         Self { span, began: Instant::now(), method, route, id, peer, caller: None, job, status: None }
     }
 
@@ -73,8 +77,8 @@ impl Access {
     }
 
     /// The template of its route: what a caller made up is no label.
-    pub(super) fn route(&self) -> &str {
-        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    pub(super) fn route(&self) -> &'static str {
+        self.route.unwrap_or("none")
     }
 
     /// It is known who asks.
@@ -98,7 +102,7 @@ impl Access {
 
 impl Drop for Access {
     fn drop(&mut self) {
-        let watch = self.route.as_ref().is_some_and(|route| WATCHED.contains(&route.as_str()));
+        let watch = self.route.is_some_and(|route| WATCHED.contains(&route));
         if watch && !tracing::enabled!(target: REQUEST, tracing::Level::DEBUG) {
             return;
         }

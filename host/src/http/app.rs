@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
-use super::door::{self, InFlight};
+use super::door::{self, Door, InFlight};
 use super::followers::{Followers, Place};
 use super::listen::Listen;
 use super::origin::Hosts;
@@ -136,8 +135,14 @@ impl App {
     }
 }
 
-/// Which handler answers what.
-pub(super) fn routes(app: App) -> Router {
+/// All that answers.
+pub(super) fn entrance(app: App) -> Door {
+    let routes = routes().with_state(app.clone());
+    Door::new(app, routes)
+}
+
+/// Which handler answers what. The templates are those of `template.rs`.
+fn routes() -> Router<App> {
     Router::new()
         .route("/v1/call/{module}/{function}", post(call::call))
         .route("/v1/submit/{module}/{function}", post(submit::submit))
@@ -163,6 +168,33 @@ pub(super) fn routes(app: App) -> Router {
         .route("/assets/{file}", get(dashboard::asset))
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::bad_method)
-        .layer(from_fn_with_state(app.clone(), door::door))
-        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::http::template::TEMPLATES;
+    use crate::local::LocalConfig;
+
+    #[tokio::test]
+    async fn every_template_has_a_route_and_no_other_path_does() {
+        let local = Arc::new(Local::temporary(LocalConfig::default()).await.unwrap());
+        let config = HttpConfig::default();
+        let app = App::new(local, &config, &config.listen, Arc::default(), CancellationToken::new());
+        let routes = routes().with_state(app);
+        // By no method that is allowed, so that a route is known by that and no handler runs.
+        let asked = async |path: &str| {
+            let request = Request::builder().method("PATCH").uri(path).body(Body::empty()).unwrap();
+            routes.clone().oneshot(request).await.unwrap().status()
+        };
+        for template in TEMPLATES {
+            let path = template.replace(['{', '}'], "");
+            assert_eq!(asked(&path).await, StatusCode::METHOD_NOT_ALLOWED, "{template}");
+            assert_eq!(asked(&format!("{path}/x/y/z")).await, StatusCode::NOT_FOUND, "{template}");
+        }
+    }
 }

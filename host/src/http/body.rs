@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
+use http_body::Body as _;
 use tokio::time::Instant;
 
 use super::config::HttpLimits;
@@ -103,6 +104,10 @@ impl Pieces {
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+        // Where its length was told nobody need be asked.
+        if self.stream.is_end_stream() {
+            return Ok(None);
+        }
         let late = self.began + self.span + Duration::from_secs(self.read / PACE);
         let piece = match tokio::time::timeout_at(late, self.stream.next()).await {
             Err(_) => return Err(Error::request(Misuse::TooSlow, "the body came too slowly").into()),

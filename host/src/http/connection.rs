@@ -10,9 +10,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tower::ServiceExt as _;
 
 use super::accept::Serving;
 use super::access::Peer;
@@ -23,24 +22,21 @@ pub(super) async fn serve<T>(io: T, peer: Option<Peer>, serving: Serving)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Serving { routes, limits, drain, .. } = serving;
+    let Serving { door, limits, drain, .. } = serving;
     let pace = Pace::default();
     let answering = pace.clone();
-    let answer = service_fn(move |mut request: Request<Incoming>| {
+    let answer = service_fn(move |request: Request<Incoming>| {
         answering.set(Phase::Busy);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        let (routes, pace) = (routes.clone(), answering.clone());
+        let (door, pace) = (door.clone(), answering.clone());
         async move {
-            let response = routes.oneshot(request.map(Body::new)).await?;
+            let response = door.answer(request.map(Body::new), peer).await;
             Ok::<Response<Paced>, Infallible>(response.map(|body| Paced { body, pace }))
         }
     });
     let io = TokioIo::new(Patient::new(io, pace.clone(), &limits));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle.max(limits.head))
+        // `Patient` sees to that, with one timer for all of a connection's requests.
+        .header_read_timeout(None)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .serve_connection(io, answer);

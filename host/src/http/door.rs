@@ -5,21 +5,23 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::Router;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
+use tower::Service as _;
 use tracing::Instrument as _;
 
-use super::access::Access;
+use super::access::{Access, Peer};
 use super::app::App;
 use super::body;
 use super::config::HttpLimits;
 use super::metrics;
-use super::principal;
+use super::principal::{self, Caller};
 use super::problem::{Problem, Result};
 use super::request_id;
 use crate::error::{Error, Misuse};
@@ -42,61 +44,106 @@ impl InFlight {
     }
 }
 
-pub(super) async fn door(State(app): State<App>, request: Request, next: Next) -> Response {
-    let _ongoing = app.metrics().request();
-    let method = metrics::label(request.method());
-    let id = request_id::of(request.headers());
-    let name = request_id::value(&id);
-    let mut access = Access::new(&request, method, name.clone());
-    let span = access.span.clone();
-    let mut response = request_id::scope(id, answered(&app, request, next, &mut access)).instrument(span).await;
-    access.answered(&response);
-    let (route, status, took) = (access.route(), response.status().as_u16(), access.began().elapsed());
-    app.metrics().answered(Answer { method, route, status, took });
-    let headers = response.headers_mut();
-    if let Some(name) = name {
-        headers.insert(request_id::HEADER, name);
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(INERT);
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+/// What the door knows of a request that it let in.
+#[derive(Clone, Debug)]
+struct Admitted {
+    caller: Caller,
+    place: InFlight,
 }
 
-/// An answer, whatever happens: a bug met by one request costs no other.
-async fn answered(app: &App, request: Request, next: Next, access: &mut Access) -> Response {
-    match AssertUnwindSafe(admitted(app, request, next, access)).catch_unwind().await {
-        Ok(answer) => answer.into_response(),
-        Err(_panic) => Problem(Error::request(Misuse::Panic, "this request met a bug of au-host")).into_response(),
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Ok(admitted(parts)?.caller.clone())
     }
 }
 
-async fn admitted(app: &App, request: Request, next: Next, access: &mut Access) -> Result {
-    app.hosts().check(&request)?;
-    let most = app.limits().url_bytes;
-    if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
-        return Err(Error::request(Misuse::LongUrl, format!("the URL has more than {most} bytes")).into());
+impl FromRequestParts<App> for InFlight {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
+        Ok(admitted(parts)?.place.clone())
     }
-    let watched = WATCHED.contains(&request.uri().path());
-    let place = if watched { None } else { Some(place(app)?) };
-    let (mut parts, body) = request.into_parts();
-    let caller = principal::establish(app, &parts).await?;
-    access.by(&caller);
-    if !watched {
-        app.charge(&caller, 1)?;
+}
+
+/// Who came another way is nobody.
+fn admitted(parts: &Parts) -> Result<&Admitted> {
+    let nobody = || Error::request(Misuse::Unauthenticated, "nobody was asked who they are").into();
+    parts.extensions.get().ok_or_else(nobody)
+}
+
+/// The door, and the routes behind it. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    app: App,
+    routes: Router,
+}
+
+impl Door {
+    pub(super) fn new(app: App, routes: Router) -> Self {
+        Self { app, routes }
     }
-    parts.extensions.insert(caller);
-    // Held here too: what a handler does not ask for goes before it begins.
-    let held = InFlight(Arc::new(Mutex::new(place)));
-    parts.extensions.insert(held.clone());
-    let most = answers_within(app.limits(), &parts.method, &parts.uri);
-    let answering = next.run(Request::from_parts(parts, body));
-    let answer = match most {
-        Some(most) => tokio::time::timeout(most, answering).await.map_err(|_late| too_slow(most))?,
-        None => answering.await,
-    };
-    drop(held);
-    Ok(answer)
+
+    /// Answers a request from there.
+    pub(super) async fn answer(self, request: Request, peer: Option<Peer>) -> Response {
+        let app = self.app.clone();
+        let _ongoing = app.metrics().request();
+        let method = metrics::label(request.method());
+        let id = request_id::of(request.headers());
+        let name = request_id::value(&id);
+        let mut access = Access::new(&request, peer, method, name.clone());
+        let span = access.span.clone();
+        let mut response = request_id::scope(id, self.answered(request, &mut access)).instrument(span).await;
+        access.answered(&response);
+        let (route, status, took) = (access.route(), response.status().as_u16(), access.began().elapsed());
+        app.metrics().answered(Answer { method, route, status, took });
+        let headers = response.headers_mut();
+        if let Some(name) = name {
+            headers.insert(request_id::HEADER, name);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(INERT);
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// An answer, whatever happens: a bug met by one request costs no other.
+    async fn answered(self, request: Request, access: &mut Access) -> Response {
+        match AssertUnwindSafe(self.admitted(request, access)).catch_unwind().await {
+            Ok(answer) => answer.into_response(),
+            Err(_panic) => Problem(Error::request(Misuse::Panic, "this request met a bug of au-host")).into_response(),
+        }
+    }
+
+    async fn admitted(self, request: Request, access: &mut Access) -> Result {
+        let Self { app, mut routes } = self;
+        app.hosts().check(&request)?;
+        let most = app.limits().url_bytes;
+        if request.uri().path_and_query().is_some_and(|url| url.as_str().len() > most) {
+            return Err(Error::request(Misuse::LongUrl, format!("the URL has more than {most} bytes")).into());
+        }
+        let watched = WATCHED.contains(&request.uri().path());
+        let place = if watched { None } else { Some(place(&app)?) };
+        let (mut parts, body) = request.into_parts();
+        let caller = principal::establish(&app, &parts).await?;
+        access.by(&caller);
+        if !watched {
+            app.charge(&caller, 1)?;
+        }
+        // Held here too: what a handler does not ask for goes before it begins.
+        let held = InFlight(Arc::new(Mutex::new(place)));
+        parts.extensions.insert(Admitted { caller, place: held.clone() });
+        let most = answers_within(app.limits(), &parts.method, &parts.uri);
+        let answering = routes.call(Request::from_parts(parts, body));
+        let answered = match most {
+            Some(most) => tokio::time::timeout(most, answering).await.map_err(|_late| too_slow(most))?,
+            None => answering.await,
+        };
+        drop(held);
+        let Ok(answer) = answered;
+        Ok(answer)
+    }
 }
 
 /// How long a request may take; `None` for those that have limits of their own.
@@ -105,7 +152,7 @@ fn answers_within(limits: &HttpLimits, method: &Method, uri: &Uri) -> Option<Dur
     let waits = path.starts_with("/v1/call/")
         || path.ends_with("/events")
         || (method == Method::PUT && path.starts_with("/v1/modules"))
-        || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "wait");
+        || (!query.is_empty() && form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "wait"));
     // A body may take its own time before.
     let body = if path.starts_with("/v1/submit/") { body::longest(limits) } else { Duration::ZERO };
     (!waits).then(|| limits.handler + body)
@@ -134,13 +181,10 @@ pub(super) async fn bad_method(method: Method, uri: Uri) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::Router;
     use axum::body::Body;
-    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use http_body_util::BodyExt as _;
     use tokio_util::sync::CancellationToken;
-    use tower::ServiceExt as _;
 
     use crate::http::{HttpConfig, HttpLimits};
     use crate::local::{Local, LocalConfig};
@@ -155,10 +199,10 @@ mod tests {
         let limits = HttpLimits { in_flight: 1, handler: Duration::from_millis(50), ..HttpLimits::default() };
         let config = HttpConfig::default();
         let app = App::new(local, &config, &config.listen, Arc::new(limits), CancellationToken::new());
-        let routes = Router::new().route("/stuck", get(stuck)).layer(from_fn_with_state(app, door));
+        let door = Door::new(app, Router::new().route("/stuck", get(stuck)));
         for _ in 0..2 {
             let request = Request::get("/stuck").header("host", "localhost").body(Body::empty()).unwrap();
-            let answer = routes.clone().oneshot(request).await.unwrap();
+            let answer = door.clone().answer(request, None).await;
             assert_eq!(answer.status().as_u16(), 503);
             assert!(answer.headers().contains_key("retry-after"));
             let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -194,10 +238,10 @@ mod tests {
         let limits = Arc::new(HttpLimits { in_flight: 1, ..HttpLimits::default() });
         let config = HttpConfig::default();
         let app = App::new(local, &config, &config.listen, limits, CancellationToken::new());
-        let routes = Router::new().route("/broken", get(broken)).layer(from_fn_with_state(app, door));
+        let door = Door::new(app, Router::new().route("/broken", get(broken)));
         for _ in 0..2 {
             let request = Request::get("/broken").header("host", "localhost").header("x-request-id", "r-1");
-            let answer = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let answer = door.clone().answer(request.body(Body::empty()).unwrap(), None).await;
             assert_eq!((answer.status().as_u16(), &answer.headers()["x-request-id"]), (500, &"r-1".parse().unwrap()));
             let body = answer.into_body().collect().await.unwrap().to_bytes();
             let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -42,7 +42,7 @@ pub(super) async fn events(
     State(app): State<App>,
     caller: Caller,
     JobPath(id): JobPath,
-    Extension(request): Extension<InFlight>,
+    request: InFlight,
     query: Query,
     headers: HeaderMap,
 ) -> Result {

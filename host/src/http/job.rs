@@ -1,7 +1,7 @@
 //! `/v1/jobs/{id}`: one job: what is known of it, what went in and came out, and what can be done to it.
 
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
     JobPath(id): JobPath,
-    Extension(request): Extension<InFlight>,
+    request: InFlight,
     mut query: Query,
 ) -> Result {
     let wait = query.time("wait")?;

@@ -55,6 +55,7 @@ mod request_id;
 mod server;
 mod stats;
 mod submit;
+mod template;
 mod tls;
 mod upload;
 mod usage;

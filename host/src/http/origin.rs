@@ -16,7 +16,11 @@ pub(super) enum Hosts {
     /// Any: who reaches it by the network found it by a name that nobody here can know.
     Any,
     /// Those of this machine, and these.
-    These(Vec<String>),
+    These {
+        /// The address it listens at, which nearly all call it by.
+        usual: String,
+        names: Vec<String>,
+    },
 }
 
 impl Hosts {
@@ -25,7 +29,7 @@ impl Hosts {
             Listen::Tcp(_) if listen.is_local() || !more.is_empty() => {
                 let mut names: Vec<_> = more.iter().map(|name| name.to_ascii_lowercase()).collect();
                 names.push("localhost".to_owned());
-                Self::These(names)
+                Self::These { usual: listen.to_string(), names }
             }
             Listen::Tcp(_) | Listen::Unix(_) => Self::Any,
         }
@@ -33,8 +37,10 @@ impl Hosts {
 
     /// That a request is meant for this host, and that no page of another site sent it to change something.
     pub(super) fn check(&self, request: &Request) -> Result<()> {
-        let host = authority(request.uri(), request.headers());
-        if let Self::These(names) = self {
+        if let Self::These { usual, names } = self
+            && !is_usual(usual, request)
+        {
+            let host = authority(request.uri(), request.headers());
             let known = host.as_ref().is_some_and(|host| is_known(names, host.host()));
             if !known {
                 let name = host.as_ref().map_or("", Authority::as_str);
@@ -49,7 +55,7 @@ impl Hosts {
         let origin = request.headers().get(ORIGIN);
         let own = origin.is_none_or(|origin| {
             let page = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-            page.and_then(|page| page.authority().cloned()) == host
+            page.and_then(|page| page.authority().cloned()) == authority(request.uri(), request.headers())
         });
         let sites = request.headers().get("sec-fetch-site");
         let other = sites.is_some_and(|site| site == "cross-site" || site == "same-site");
@@ -68,6 +74,13 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
         return None;
     }
     uri.authority().cloned().or(header)
+}
+
+/// Whether a request names this address and nothing else.
+fn is_usual(usual: &str, request: &Request) -> bool {
+    let mut sent = request.headers().get_all(HOST).iter();
+    let named = sent.next().is_some_and(|host| host == usual);
+    named && sent.next().is_none() && request.uri().authority().is_none()
 }
 
 fn is_known(names: &[String], host: &str) -> bool {

@@ -5,7 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::config::HttpLimits;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub(super) enum Phase {
     /// Its first byte.
     New,
@@ -28,22 +28,41 @@ pub(super) enum Phase {
     Idle,
 }
 
-/// Where a connection stands, told by whoever answers its requests.
+/// Where a connection stands, told by whoever answers its requests. All who tell are of its one task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace(Arc<AtomicU8>);
+pub(super) struct Pace(Arc<AtomicU32>);
 
-impl Pace {
-    pub(super) fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
-    }
+/// A phase, and of which request: the same phase of another is another wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stage(u32);
 
-    pub(super) fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
+impl Stage {
+    fn phase(self) -> Phase {
+        match self.0 & 3 {
             0 => Phase::New,
             1 => Phase::Head,
             2 => Phase::Busy,
             _ => Phase::Idle,
         }
+    }
+
+    fn then(self, phase: Phase) -> Self {
+        let request = self.0 & !3;
+        Self(if phase == Phase::Busy { request.wrapping_add(4) } else { request } | phase as u32)
+    }
+}
+
+impl Pace {
+    pub(super) fn set(&self, phase: Phase) {
+        self.0.store(self.stage().then(phase).0, Ordering::Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.stage().phase()
+    }
+
+    fn stage(&self) -> Stage {
+        Stage(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -54,8 +73,8 @@ pub(super) struct Patient<T> {
     pace: Pace,
     spans: Spans,
     reading: Pin<Box<Sleep>>,
-    /// The phase that `reading` was set for.
-    waits: Option<Phase>,
+    /// What is waited for, and when it is too late.
+    waits: Option<(Stage, Instant)>,
     writing: Pin<Box<Sleep>>,
     blocked: bool,
 }
@@ -78,20 +97,29 @@ impl<T> Patient<T> {
 
     /// Ready when whoever should send has not for too long.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let phase = self.pace.phase();
-        let span = match phase {
+        let stage = self.pace.stage();
+        let span = match stage.phase() {
             Phase::New => self.spans.first_byte,
             Phase::Head => self.spans.head,
             Phase::Idle => self.spans.idle,
-            Phase::Busy => {
-                self.waits = None;
-                return Poll::Pending;
-            }
+            Phase::Busy => return Poll::Pending,
         };
-        if self.waits.replace(phase) != Some(phase) {
-            self.reading.as_mut().reset(Instant::now() + span);
+        let late = match self.waits {
+            Some((known, late)) if known == stage => late,
+            _ => Instant::now() + span,
+        };
+        self.waits = Some((stage, late));
+        // A timer that goes off too early is set anew then, and not with every request.
+        if self.reading.deadline() > late {
+            self.reading.as_mut().reset(late);
         }
-        self.reading.as_mut().poll(cx)
+        loop {
+            ready!(self.reading.as_mut().poll(cx));
+            if self.reading.deadline() >= late {
+                return Poll::Ready(());
+            }
+            self.reading.as_mut().reset(late);
+        }
     }
 
     /// The outcome of a write, or an error when nobody took a byte for too long.
@@ -149,7 +177,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.io).poll_flush(cx);
-        self.written(cx, outcome)
+        let flushed = self.written(cx, outcome);
+        if flushed.is_ready() && self.pace.phase() == Phase::Idle {
+            // The end of an answer. It may be that nobody reads again before this wakes them: then the reader is told.
+            let _ = self.poll_late(cx);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,13 +1,12 @@
 //! Who asks. The one place where a request becomes an authenticated caller: by the token it carries, whose tenant is the
 //! principal of its jobs. Where no token is needed, everybody is the same nobody, who may do everything.
 
-use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::app::App;
 use super::auth;
-use super::problem::{Problem, Result};
-use crate::error::{Error, Misuse};
+use super::problem::Result;
+use crate::error::Error;
 use crate::handle::Handle;
 use crate::id::JobId;
 use crate::job::Summary;
@@ -46,15 +45,5 @@ impl Caller {
             job => job?,
         };
         if self.owns(&job) { Ok((handle, job)) } else { Err(Error::not_found("job", id).into()) }
-    }
-}
-
-impl FromRequestParts<App> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self> {
-        // The door put it there; who came another way is nobody.
-        let nobody = || Error::request(Misuse::Unauthenticated, "nobody was asked who they are").into();
-        parts.extensions.get().cloned().ok_or_else(nobody)
     }
 }

@@ -24,6 +24,9 @@ impl Query {
 
     /// All values of a parameter.
     pub(super) fn all(&mut self, name: &str) -> Vec<String> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(known, _)| known == name);
         self.0 = left;
         taken.into_iter().map(|(_, value): (String, String)| value).collect()

@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::{Serving, accept};
-use super::app::{App, routes};
+use super::app::{App, entrance};
 use super::config::{Auth, HttpConfig};
 use super::listen::{Listen, Listener};
 use crate::error::{Error, Result};
@@ -75,7 +75,7 @@ impl Server {
         let limits = Arc::new(self.config.limits.clone());
         let app = App::new(local, &self.config, &self.listen, Arc::clone(&limits), drain.clone());
         let metrics = self.config.metrics.clone();
-        let serving = Serving { metrics, routes: routes(app), limits, tls: self.tls, drain };
+        let serving = Serving { metrics, door: entrance(app), limits, tls: self.tls, drain };
         accept(self.listener, serving, grace).await;
         Ok(())
     }

@@ -55,17 +55,17 @@ struct Limit {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
     method: &'static str,
-    route: String,
+    route: &'static str,
     status: u16,
 }
 
 /// An answer to a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Answer {
     /// A method of HTTP, or `other`.
     pub(crate) method: &'static str,
     /// The template of its route: what a caller made up is no label.
-    pub(crate) route: &'a str,
+    pub(crate) route: &'static str,
     pub(crate) status: u16,
     pub(crate) took: Duration,
 }
@@ -126,9 +126,9 @@ impl Metrics {
         Ok(text)
     }
 
-    pub(crate) fn answered(&self, answer: Answer<'_>) {
+    pub(crate) fn answered(&self, answer: Answer) {
         let Answer { method, route, status, took } = answer;
-        let labels = Answered { method, route: route.to_owned(), status };
+        let labels = Answered { method, route, status };
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 

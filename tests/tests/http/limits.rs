@@ -45,6 +45,27 @@ async fn h1_a_connection_between_requests_is_closed_after_its_time() {
 }
 
 #[tokio::test]
+async fn h1_a_connection_that_goes_on_asking_stays_open() {
+    let served = Served::with(|limits| limits.idle = Duration::from_secs(1)).await;
+    let mut stream = served.connect();
+    let asking = tokio::task::spawn_blocking(move || {
+        let began = std::time::Instant::now();
+        while began.elapsed() < Duration::from_millis(2500) {
+            // Two at a time: the second has been read when the first is answered.
+            stream.write_all(&b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(2)).unwrap();
+            let mut read = Vec::new();
+            while read.windows(8).filter(|piece| piece == b"HTTP/1.1").count() < 2 || !read.ends_with(b"}") {
+                let mut piece = [0; 4096];
+                let count = std::io::Read::read(&mut stream, &mut piece).unwrap();
+                assert!(count > 0, "closed on a client that asks");
+                read.extend_from_slice(&piece[..count]);
+            }
+        }
+    });
+    asking.await.unwrap();
+}
+
+#[tokio::test]
 async fn h1_a_body_that_never_comes_is_a_408() {
     let served = Served::with(|limits| limits.body = SOON).await;
     for path in ["/v1/call/guest/echo", "/v1/submit/guest/echo/bulk"] {
