@@ -98,13 +98,19 @@ fn start(cli: Cli, told: &mut Out) -> Result {
     done
 }
 
-/// A worker runs many jobs. All others do one thing after the other, which threads would only make slower.
+/// A server answers many at once, on all cores; a worker runs many jobs. All others do one thing after the other, which threads
+/// would only make slower.
 fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
     let mut builder = match verb {
-        Verb::Work(_) => Builder::new_multi_thread(),
+        Verb::Serve(_) => Builder::new_multi_thread(),
+        Verb::Work(_) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(THREADS);
+            builder
+        }
         _ => Builder::new_current_thread(),
     };
-    builder.worker_threads(THREADS).enable_all().build()
+    builder.enable_all().build()
 }
 
 async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
