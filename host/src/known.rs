@@ -1,9 +1,9 @@
 //! The modules of a registry as the host asks for them: what it looked up once is kept ready, for calls take microseconds.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Result};
 use crate::id::{Digest, ModuleRef};
@@ -20,13 +20,13 @@ const LARGE: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct KnownModules {
     registry: Arc<Registry>,
-    ready: Mutex<HashMap<Digest, Arc<Known>>>,
+    ready: Mutex<FxHashMap<Digest, Arc<Known>>>,
 }
 
 #[derive(Debug)]
 struct Known {
     info: ModuleInfo,
-    checkers: HashMap<String, Checker>,
+    checkers: FxHashMap<String, Checker>,
 }
 
 impl KnownModules {
@@ -69,7 +69,7 @@ impl KnownModules {
     }
 
     // A map lookup is all that happens under it.
-    fn ready(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Known>>> {
+    fn ready(&self) -> MutexGuard<'_, FxHashMap<Digest, Arc<Known>>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::backend::wasm::{WasmBackend, WasmConfig};
+use crate::backend::wasm::{Engines, WasmBackend, WasmConfig};
 use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -122,16 +122,18 @@ impl Local {
     /// As for [`open`](Local::open).
     pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
         let (dir, compiler) = (dir.to_owned(), config.compiler.clone());
+        let engines = engines(&config)?;
         let registry = blocking(move || registry(&dir, compiler)).await?;
-        Self::with(Arc::new(MemoryStore::new()), registry, config, None).await
+        Self::with(Arc::new(MemoryStore::new()), registry, engines, config, None).await
     }
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
         let (path, durability) = (dir.clone(), config.durability);
         let compiler = config.compiler.clone();
+        let engines = engines(&config)?;
         let open = move || Ok((FileStore::open(&path, durability).map(Arc::new)?, registry(&dir, compiler)?));
         let (store, registry) = blocking(open).await?;
-        let mut local = Self::with(Arc::clone(&store) as _, registry, config, folder).await?;
+        let mut local = Self::with(Arc::clone(&store) as _, registry, engines, config, folder).await?;
         local.kept = Some(store);
         Ok(local)
     }
@@ -139,10 +141,11 @@ impl Local {
     async fn with(
         store: Arc<dyn Store>,
         registry: Arc<Registry>,
+        engines: Engines,
         config: LocalConfig,
         folder: Option<tempfile::TempDir>,
     ) -> Result<Self> {
-        let backend = Arc::new(WasmBackend::new(Arc::clone(&registry), config.wasm)?);
+        let backend = Arc::new(WasmBackend::of(engines, Arc::clone(&registry)));
         let known = Arc::new(KnownModules::new(Arc::clone(&registry)));
         let mut builder = Host::builder(store, Arc::clone(&known) as _, Arc::clone(&backend) as _)
             .policy(config.policy)
@@ -200,17 +203,21 @@ impl Local {
         Ok(info)
     }
 
-    /// Submits a job, and makes its module ready meanwhile: for a host that has just begun, and waits for the disk.
+    /// Submits a job, and makes its module ready for it: for a host that has just begun. Before that, when the job may end before
+    /// it is kept; else meanwhile, while the disk is waited for.
     ///
     /// # Errors
     /// As for [`Host::submit`].
     pub async fn submit(&self, request: Request) -> Result<Handle> {
         let sandbox = self.host.inner.settings.policy.resolve(&request.sandbox)?;
         let ModuleRef::Digest(module) = request.module else { return self.host.submit(request).await };
-        let ready = self.backend.ready(module, &sandbox.limits);
         // If it cannot be made ready, the attempt will find out too, and say so where it belongs.
-        let (handle, _) = tokio::join!(self.host.submit(request), ready);
-        handle
+        let ready = async { drop(self.backend.ready(module, &sandbox.limits).await) };
+        if self.host.inner.takes() == Takes::Own && sandbox.grants.is_empty() {
+            ready.await;
+            return self.host.submit(request).await;
+        }
+        tokio::join!(self.host.submit(request), ready).0
     }
 
     /// What can be called of a module.
@@ -295,6 +302,15 @@ fn registry(dir: &Path, compiler: Option<Compiler>) -> Result<Arc<Registry>> {
     // Without one, what is compiled already still runs, and what is not says what is missing.
     let compiler = compiler.map_or_else(Compiler::find, Ok).unwrap_or_else(|_| Compiler::Child("au-host".into()));
     Registry::open(&dir.join(MODULES), compiler).map(Arc::new)
+}
+
+/// The engines of a host. One that runs what it is handed and no more is about to need one: that is made meanwhile.
+fn engines(config: &LocalConfig) -> Result<Engines> {
+    let engines = Engines::new(config.wasm.clone())?;
+    if config.takes == Takes::Own {
+        drop(tokio::task::spawn_blocking(engines.warm()));
+    }
+    Ok(engines)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -37,6 +37,28 @@ enum Begun<T> {
     Long(Running<T>, Arc<Prepared>, Arc<Watch>),
 }
 
+/// What a backend runs attempts in, before it knows any modules.
+#[derive(Debug)]
+pub(crate) struct Engines {
+    config: WasmConfig,
+    pools: Pools,
+    ticker: Ticker,
+}
+
+impl Engines {
+    pub(crate) fn new(config: WasmConfig) -> Result<Self> {
+        let config = config.sound();
+        let ticker = Ticker::start()?;
+        let waker = ticker.waker().ok_or_else(|| Error::fault("wasm ticker", "it has no thread"))?;
+        Ok(Self { pools: Pools::new(config.clone(), waker), config, ticker })
+    }
+
+    /// Makes the first of them, which takes about a millisecond, while something else is waited for. Blocks.
+    pub(crate) fn warm(&self) -> impl FnOnce() + Send + use<> {
+        self.pools.warm()
+    }
+}
+
 /// Runs attempts in this process. Share it in an `Arc`; nothing of an attempt outlives it.
 #[derive(Debug)]
 pub struct WasmBackend {
@@ -55,12 +77,15 @@ impl WasmBackend {
     /// # Errors
     /// `Fault` when a thread cannot be started.
     pub fn new(registry: Arc<Registry>, config: WasmConfig) -> Result<Self> {
-        let config = config.sound();
-        let ticker = Ticker::start()?;
-        let waker = ticker.waker().ok_or_else(|| Error::fault("wasm ticker", "it has no thread"))?;
+        Engines::new(config).map(|engines| Self::of(engines, registry))
+    }
+
+    /// The same, of engines that were there before.
+    pub(crate) fn of(engines: Engines, registry: Arc<Registry>) -> Self {
+        let Engines { config, pools, ticker } = engines;
         let (capacity, compute) = (config.attempts, Compute::new(config.threads));
         let loading = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Ok(Self { registry, pools: Pools::new(config, waker), compute, loading, capacity, _ticker: ticker })
+        Self { registry, pools, compute, loading, capacity, _ticker: ticker }
     }
 
     /// Asks a module what can be called, in a sandbox of its own. Nothing, for a module that is not [`Kind::Compute`].

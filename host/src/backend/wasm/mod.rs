@@ -19,4 +19,5 @@ mod ticker;
 mod wasi;
 
 pub use config::WasmConfig;
+pub(crate) use execute::Engines;
 pub use execute::WasmBackend;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 use wasmtime::component::{Linker, types::ComponentItem};
@@ -136,6 +137,15 @@ impl Pools {
         &self.ticker
     }
 
+    /// Makes the first engine of those that most attempts use.
+    pub(super) fn warm(&self) -> impl FnOnce() + Send + use<> {
+        let (usual, ticker) = (self.usual.clone(), self.ticker.clone());
+        move || {
+            // Who needs it makes it, should this fail, and says why that fails.
+            drop(usual.lanes.first().map(|lane| lane.ready(&ticker).map(|_| ())));
+        }
+    }
+
     /// Forgets the code of a module.
     pub(super) fn forget(&self, digest: Digest) {
         let others: Vec<_> = lock(&self.others).values().cloned().collect();
@@ -197,7 +207,7 @@ pub(super) struct Lane {
     used: AtomicUsize,
     engine: Mutex<()>,
     ready: OnceLock<Ready>,
-    modules: Mutex<HashMap<Digest, Kept>>,
+    modules: Mutex<FxHashMap<Digest, Kept>>,
     clock: AtomicU64,
 }
 

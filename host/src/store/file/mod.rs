@@ -257,9 +257,13 @@ impl Store for FileStore {
             (Arc::clone(&self.workers), Arc::clone(&self.readers), Arc::clone(&self.payloads));
         self.readers
             .blocking(move || {
-                workers.enter(worker).map_err(|error| fault::file("workers", &error))?;
+                let is_new = workers.enter(worker).map_err(|error| fault::file("workers", &error))?;
                 if workers.bury().map_err(|error| fault::file("workers", &error))? {
                     payloads.sweep(|job, file| is_named(&readers, job, file))?;
+                }
+                if is_new {
+                    // Nobody died since its last, for there was none; what died before that it finds when it looks what is due.
+                    return Ok(Heartbeat { lost_jobs: false });
                 }
                 let lost = readers.read(|connection| take::lost_workers(connection, &workers, worker))?;
                 Ok(Heartbeat { lost_jobs: !lost.is_empty() })

@@ -25,19 +25,22 @@ impl Workers {
         Self { folder: data.join("workers"), held: Mutex::default(), handle: OnceLock::new() }
     }
 
-    /// Makes this worker known. A second time changes nothing.
-    pub(super) fn enter(&self, worker: WorkerId) -> io::Result<()> {
+    /// Makes this worker known, and says whether it was not. A second time changes nothing.
+    pub(super) fn enter(&self, worker: WorkerId) -> io::Result<bool> {
         let mut held = self.held();
-        if let Entry::Vacant(slot) = held.entry(worker) {
-            slot.insert(self.lock_new(worker)?);
+        match held.entry(worker) {
+            Entry::Occupied(_) => Ok(false),
+            Entry::Vacant(slot) => {
+                slot.insert(self.lock_new(worker)?);
+                Ok(true)
+            }
         }
-        Ok(())
     }
 
     /// The name this handle of the store goes by, made known when it is first asked for.
     pub(super) fn handle(&self) -> io::Result<WorkerId> {
         let id = *self.handle.get_or_init(|| WorkerId::new(Timestamp::from_micros(0)));
-        self.enter(id).map(|()| id)
+        self.enter(id).map(|_| id)
     }
 
     /// Lets go of the lock.
