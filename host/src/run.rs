@@ -46,27 +46,27 @@ pub(crate) async fn run_first(inner: Arc<Inner>, job: Job, run: Run, slot: Owned
     let recorder = Recorder::new(&inner, job.spec.id, job.state.clone());
     // What it says is written after it is kept.
     let unwritten = recorder.hold().await;
-    let mut executing = Box::pin(execute(&inner, &job, &run.stop, &recorder));
+    let stop = run.stop.clone();
+    let mut executing = Box::pin(execute(&inner, &job, &stop, &recorder));
     let Poll::Ready(report) = futures::poll!(&mut executing) else {
         inner.brief.disappointed(&job.spec);
-        if inner.insert_running(&job, told).await {
-            drop(unwritten);
-            let report = executing.await;
-            let _finishing = inner.over(Some(slot)).await;
-            conclude(&inner, job.spec, run, &recorder, report).await;
-        }
-        return;
+        let held = (executing, run, slot);
+        let Some((executing, run, slot)) = inner.insert_running(&job, held, told).await else { return };
+        drop(unwritten);
+        let report = executing.await;
+        let _finishing = inner.over(Some(slot)).await;
+        return conclude(&inner, job.spec, run, &recorder, report).await;
     };
     drop(executing);
     let _finishing = inner.over(Some(slot)).await;
     let outcome = recorder.close_silent().and_then(|progress| {
         let state = State { progress, ..job.state.clone() };
-        inner.settled(&job.spec, &state, &report, &run.stop)
+        inner.settled(&job.spec, &state, &report, &stop)
     });
     match outcome {
         Some(state) => inner.insert_ended(Job { state, ..job }, run, told).await,
         None => {
-            if inner.insert_running(&job, told).await {
+            if let Some(run) = inner.insert_running(&job, run, told).await {
                 drop(unwritten);
                 conclude(&inner, job.spec, run, &recorder, report).await;
             }
@@ -137,13 +137,21 @@ impl Inner {
         finishing.ok()
     }
 
-    /// Keeps a job that runs here and tells what became of that: whether it is to go on.
-    pub(crate) async fn insert_running(&self, job: &Job, told: Told) -> bool {
+    /// Keeps a job that runs here and tells what became of that. What is held for it is given back when it is to go on; else it
+    /// goes, before anybody is told.
+    pub(crate) async fn insert_running<T>(&self, job: &Job, held: T, told: Told) -> Option<T> {
         let inserted = self.store.insert(job).await;
-        let is_new = matches!(inserted, Ok(Inserted::New));
+        let held = match inserted {
+            Ok(Inserted::New) => Some(held),
+            _ => {
+                drop(held);
+                self.woken();
+                None
+            }
+        };
         // Whoever asked may have gone: the job is kept all the same.
         drop(told.send(inserted.map(|inserted| (inserted, None))));
-        is_new
+        held
     }
 
     /// Keeps a job whose attempt has ended. Nobody has heard of it yet, so nobody waits for it.

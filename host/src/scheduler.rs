@@ -86,11 +86,8 @@ impl Inner {
             },
             false => place,
         };
-        if self.insert_running(&job, told).await {
+        if let Some((run, place)) = self.insert_running(&job, (run, place), told).await {
             run::run(self, job, run, place).await;
-        } else {
-            drop((run, place));
-            self.woken();
         }
     }
 

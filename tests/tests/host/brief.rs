@@ -1,5 +1,6 @@
 //! A job whose function was brief of late runs before it is kept, and is kept with its outcome; nobody can tell but by the writes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,11 +14,11 @@ use crate::hooked::Hooks;
 use crate::puppet::Puppet;
 use crate::{LONG, ask, builder, hooked, in_time, memory};
 
-/// What was written, in order; and whether inserts of what has finished fail.
+/// What was written, in order; and whether inserts fail from now on.
 #[derive(Clone, Default)]
 struct Writes {
     all: Arc<Mutex<Vec<(&'static str, Status)>>>,
-    full: bool,
+    full: Arc<AtomicBool>,
 }
 
 impl Writes {
@@ -31,7 +32,7 @@ impl Hooks for Writes {
     async fn before_insert(&self, job: &Job) -> Result<()> {
         let status = job.state.status();
         self.all.lock().unwrap().push(("insert", status));
-        match self.full && status.is_finished() {
+        match self.full.load(Ordering::Relaxed) {
             true => Err(Error::StorageFull { why: "for a test".into() }),
             false => Ok(()),
         }
@@ -105,13 +106,18 @@ async fn what_it_says_is_kept_as_ever() {
 
 #[tokio::test]
 async fn a_store_that_does_not_take_it_leaves_nothing_of_it() {
-    let (writes, puppet) = (Writes { full: true, ..Writes::default() }, Puppet::new());
-    let host = host(&writes, &puppet).await;
-    known(&host, &ask("echo"), &writes).await;
-    let error = host.submit(ask("echo")).await.unwrap_err();
-    assert_eq!(error.class().code, "storage_full");
-    in_time("nothing runs any more", host.idle()).await;
-    assert_eq!(host.list(Filter::default(), None, 10).await.unwrap().len(), 1);
+    // It has ended in silence, has said something, or has not ended.
+    for function in ["echo", "says", "held"] {
+        let (writes, puppet) = (Writes::default(), Puppet::new());
+        let host = host(&writes, &puppet).await;
+        puppet.let_go();
+        known(&host, &ask(function), &writes).await;
+        writes.full.store(true, Ordering::Relaxed);
+        let error = host.submit(ask(function)).await.unwrap_err();
+        assert_eq!(error.class().code, "storage_full");
+        in_time("nothing runs any more", host.idle()).await;
+        assert_eq!(host.list(Filter::default(), None, 10).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]
