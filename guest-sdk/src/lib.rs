@@ -107,6 +107,8 @@ mod codec;
 mod convert;
 mod failure;
 mod function;
+#[cfg(target_family = "wasm")]
+mod heap;
 mod input;
 mod registry;
 mod say;

@@ -1,5 +1,5 @@
-//! The guest's side of the contract (`wit/au-compute.wit`), and the allocator and panic hook of a guest.
-#![allow(unsafe_code, reason = "the component model's calling convention and a global allocator are made of it")]
+//! The guest's side of the contract (`wit/au-compute.wit`), and the panic hook of a guest.
+#![allow(unsafe_code, reason = "the component model's calling convention is made of it")]
 
 use std::sync::Once;
 use std::time::Duration;
@@ -29,9 +29,6 @@ mod bindings {
 }
 
 use bindings::au::compute::{host, types};
-
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 fn functions() -> Vec<types::Function> {
     let described = crate::registry::functions().into_iter();
