@@ -49,6 +49,8 @@ pub const BACKEND: &[Property<Subject>] = properties![
     "a module that is not there is a failure of the module" => unknown_module,
     "cancelled at any moment, an attempt has one outcome and the backend goes on" => cancel_storm,
     "attempts at once do not mix" => at_once,
+    "a guest has the stack it may have, however little the caller has" => little_stack,
+    "short functions come back as ever after those that took long, and that spoke" => moods,
 ];
 
 /// Hears what an attempt says.
@@ -386,4 +388,31 @@ async fn at_once(subject: Subject) {
     for one in futures::future::join_all(many).await {
         one.unwrap();
     }
+}
+
+async fn little_stack(subject: Subject) {
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            subject.echoes().await;
+            recursion(subject.clone()).await;
+            subject.echoes().await;
+        });
+    });
+    tokio::task::spawn_blocking(|| thread.unwrap().join().unwrap()).await.unwrap();
+}
+
+async fn moods(subject: Subject) {
+    let short = async || {
+        for _ in 0..3 {
+            subject.echoes().await;
+            recursion(subject.clone()).await;
+            traps(subject.clone()).await;
+        }
+    };
+    short().await;
+    endless(subject.clone()).await;
+    short().await;
+    progress(subject.clone()).await;
+    short().await;
 }

@@ -14,7 +14,7 @@ use super::pool::{Needs, Place, Pools};
 use super::prepared::Prepared;
 use super::run::{self, Seat};
 use super::settle;
-use super::stop::{Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
+use super::stop::{self, Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
 use crate::attempt::{Attempt, Report};
 use crate::backend::{Backend, Context};
@@ -159,6 +159,22 @@ impl WasmBackend {
         self.begin(Box::pin(run::call(seat, attempt.clone())), prepared, watch)
     }
 
+    /// Calls a function that is expected to be over at once. `None`: it was not to be, or is not over, and nothing is seen of it.
+    fn at_once(
+        &self,
+        place: &Place,
+        prepared: &Prepared,
+        attempt: &Attempt,
+        context: &Context,
+    ) -> Result<Option<Ended<Payload>>> {
+        if prepared.wasi || !prepared.quick.expected(place.lane.stack()) {
+            return Ok(None);
+        }
+        let watch = Arc::new(Watch::new(context.events.clone(), &attempt.sandbox.limits));
+        let _slice = self.pools.ticker().slice(&prepared.beat);
+        stop::caught(|| run::call_at_once(prepared, &watch, place.handles, attempt))
+    }
+
     /// Gives an attempt its first slice, on this thread: a short call never changes threads.
     fn begin<T>(&self, mut running: Running<T>, prepared: Arc<Prepared>, watch: Arc<Watch>) -> Result<Begun<T>> {
         // Guests with WASI may sleep, which takes the timers of the guests' runtime.
@@ -167,7 +183,10 @@ impl WasmBackend {
         let polled = slice_of(&mut running, &mut task::Context::from_waker(task::Waker::noop()));
         drop(slice);
         Ok(match polled {
-            Poll::Ready(ended) => Begun::Ended(ended),
+            Poll::Ready(ended) => {
+                prepared.quick.was(watch.started.elapsed());
+                Begun::Ended(ended)
+            }
             Poll::Pending => Begun::Long(running, prepared, watch),
         })
     }
@@ -202,11 +221,14 @@ impl WasmBackend {
 #[async_trait]
 impl Backend for WasmBackend {
     async fn execute(&self, attempt: Attempt, context: &Context) -> Result<Report> {
+        let seated = self.seated_now(&attempt).filter(|_| !context.cancel.is_cancelled());
+        if let Some((place, prepared)) = &seated
+            && let Some(ended) = self.at_once(place, prepared, &attempt, context)?
+        {
+            return Ok(report(ended));
+        }
         let attempt = Arc::new(attempt);
-        let begun = match self.seated_now(&attempt) {
-            Some(seated) if !context.cancel.is_cancelled() => Some(self.call(seated, &attempt, context)?),
-            _ => None,
-        };
+        let begun = seated.map(|seated| self.call(seated, &attempt, context)).transpose()?;
         match begun {
             Some(Begun::Ended(Ok(ended))) => Ok(report(ended)),
             // Apart from this one, and boxed: nearly all calls end above, and need not carry what waiting takes.

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::{Current, HOST, Severity};
 use super::limiter::Limiter;
+use super::quick::NotAtOnce;
 use super::stop::{Watch, Why};
 use crate::attempt::Progress;
 use crate::failure::{MESSAGE_LIMIT, clean};
@@ -29,7 +30,7 @@ pub(super) struct Guest {
     pub(super) limiter: Limiter,
     pub(super) watch: Arc<Watch>,
     pub(super) panicked: Option<Panicked>,
-    about: About,
+    pub(super) about: About,
     /// Most guests have none.
     wasi: Option<Box<WasiCtx>>,
     table: ResourceTable,
@@ -42,6 +43,15 @@ pub(super) struct About {
     pub(super) number: u32,
     /// Streams, pollables and files it may hold at once.
     pub(super) handles: usize,
+    /// Whether it is to be over in one slice, and without a word.
+    pub(super) at_once: bool,
+}
+
+impl About {
+    /// Whoever is to be over without a word ends here when it has one to say, and is begun again.
+    fn may_speak(self) -> Result<(), NotAtOnce> {
+        if self.at_once { Err(NotAtOnce::Speaks) } else { Ok(()) }
+    }
 }
 
 impl std::fmt::Debug for Guest {
@@ -69,6 +79,7 @@ impl WasiView for Guest {
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut host = linker.instance(HOST)?;
     host.func_wrap("log", |store: StoreContextMut<'_, Guest>, (level, line): (Severity, WasmStr)| {
+        store.data().about.may_speak()?;
         let log = &store.data().watch.log;
         if log.full() {
             log.miss();
@@ -78,6 +89,7 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok(())
     })?;
     host.func_wrap("progress", |store: StoreContextMut<'_, Guest>, (done, note): (f32, WasmStr)| {
+        store.data().about.may_speak()?;
         let progress = Progress::new(done, &note.to_str(&store)?);
         store.data().watch.log.events.progress(progress);
         Ok(())

@@ -12,6 +12,7 @@ mod limiter;
 mod log;
 mod pool;
 mod prepared;
+mod quick;
 mod run;
 mod settle;
 mod stop;

@@ -234,6 +234,11 @@ impl Lane {
         Self { profile, places, used, engine: Mutex::default(), ready: OnceLock::new(), modules, clock }
     }
 
+    /// Bytes of stack a guest has here.
+    pub(super) fn stack(&self) -> usize {
+        self.profile.stack
+    }
+
     fn enter(&self) -> bool {
         let most = self.profile.pool.attempts as usize;
         let more = |used: usize| (used < most).then_some(used + 1);

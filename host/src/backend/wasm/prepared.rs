@@ -7,6 +7,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use super::bindings::GUEST;
 use super::guest::Guest;
+use super::quick::Quick;
 use super::ticker::Beat;
 use crate::error::{Error, Result};
 
@@ -17,6 +18,7 @@ pub(super) struct Prepared {
     pub(super) functions: ComponentExportIndex,
     pub(super) wasi: bool,
     pub(super) beat: Arc<Beat>,
+    pub(super) quick: Quick,
 }
 
 impl fmt::Debug for Prepared {
@@ -38,6 +40,6 @@ impl Prepared {
         };
         let call = export("call").ok_or_else(missing)?;
         let functions = export("functions").ok_or_else(missing)?;
-        Ok(Self { instance, call, functions, wasi, beat })
+        Ok(Self { instance, call, functions, wasi, beat, quick: Quick::new() })
     }
 }

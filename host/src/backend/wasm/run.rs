@@ -10,6 +10,7 @@ use super::guest::{About, Guest};
 use super::limiter::Limiter;
 use super::pool::Place;
 use super::prepared::Prepared;
+use super::quick::NotAtOnce;
 use super::settle::{self, Stopped};
 use super::stop::{Ended, Watch};
 use super::wasi;
@@ -18,7 +19,7 @@ use crate::error::Result;
 use crate::failure::{Failure, FailureKind};
 use crate::id::JobId;
 use crate::payload::Payload;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Limits, Sandbox};
 
 /// Ticks until a guest first gives way: enough that a short call is not interrupted by a tick that was about to come.
 const FIRST_SLICE: u64 = 2;
@@ -39,20 +40,54 @@ pub(super) struct Seat {
 pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payload>> {
     // Named first so that it is dropped last: the place is free when the store is gone.
     let Seat { prepared, place, watch } = seat;
-    let about = About { job: attempt.job, number: attempt.number, handles: place.handles };
+    let about = About { job: attempt.job, number: attempt.number, handles: place.handles, at_once: false };
     let mut store = match store(&prepared, &watch, about, &attempt.sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),
     };
+    let called = enter::<_, (Answer,)>(&mut store, &prepared, &prepared.call, given(&attempt)).await;
+    ended(called, &store, &watch, &attempt.sandbox.limits)
+}
+
+/// Calls a function on the stack of this thread. `None` when it was not over in its slice, had something to say, or found no room
+/// in the engine: it is to be begun again.
+pub(super) fn call_at_once(
+    prepared: &Prepared,
+    watch: &Arc<Watch>,
+    handles: usize,
+    attempt: &Attempt,
+) -> Option<Ended<Payload>> {
+    let about = About { job: attempt.job, number: attempt.number, handles, at_once: true };
+    let mut store = match store(prepared, watch, about, &attempt.sandbox) {
+        Ok(store) => store,
+        Err(failure) => return Some(watch.ended(Err(failure))),
+    };
+    let called = enter_at_once::<_, (Answer,)>(&mut store, prepared, &prepared.call, given(attempt));
+    if let Some(why) = called.as_ref().err().and_then(|error| error.downcast_ref()) {
+        prepared.quick.was_not(*why);
+        return None;
+    }
+    ended(called, &store, watch, &attempt.sandbox.limits).ok()
+}
+
+/// What a function answers.
+type Answer = std::result::Result<Output, Refusal>;
+
+fn given(attempt: &Attempt) -> (&str, Input<'_>) {
     let input = Input { content_type: attempt.input.content_type(), bytes: attempt.input.bytes() };
-    let given = (attempt.function.as_str(), input);
-    let called =
-        enter::<_, (std::result::Result<Output, Refusal>,)>(&mut store, &prepared, &prepared.call, given).await;
-    let limits = &attempt.sandbox.limits;
+    (attempt.function.as_str(), input)
+}
+
+fn ended(
+    called: wasmtime::Result<(Answer,)>,
+    store: &Store<Guest>,
+    watch: &Watch,
+    limits: &Limits,
+) -> Result<Ended<Payload>> {
     watch.meter.note_fuel(|| store.get_fuel());
     let outcome = match called {
-        Ok((result,)) => settle::output(result, limits),
-        Err(error) => Err(settle::failure(&error, store.data(), &watch, limits)?),
+        Ok((answer,)) => settle::output(answer, limits),
+        Err(error) => Err(settle::failure(&error, store.data(), watch, limits)?),
     };
     Ok(watch.ended(outcome))
 }
@@ -60,7 +95,7 @@ pub(super) async fn call(seat: Seat, attempt: Arc<Attempt>) -> Result<Ended<Payl
 /// Asks what can be called.
 pub(super) async fn functions(seat: Seat, sandbox: Sandbox) -> Result<Ended<Vec<Description>>> {
     let Seat { prepared, place, watch } = seat;
-    let about = About { job: JobId::from_bytes([0; 16]), number: 1, handles: place.handles };
+    let about = About { job: JobId::from_bytes([0; 16]), number: 1, handles: place.handles, at_once: false };
     let mut store = match store(&prepared, &watch, about, &sandbox) {
         Ok(store) => store,
         Err(failure) => return Ok(watch.ended(Err(failure))),
@@ -89,7 +124,10 @@ fn store(prepared: &Prepared, watch: &Arc<Watch>, about: About, sandbox: &Sandbo
     }
     store.set_epoch_deadline(FIRST_SLICE);
     store.epoch_deadline_callback(|store| {
-        let watch = &store.data().watch;
+        let Guest { watch, about, .. } = store.data();
+        if about.at_once {
+            return Err(NotAtOnce::Slow.into());
+        }
         if watch.why().is_some() {
             return Err(Stopped.into());
         }
@@ -112,4 +150,19 @@ where
     let instance: Instance = prepared.instance.instantiate_async(&mut *store).await?;
     let function: TypedFunc<Given, Taken> = instance.get_typed_func(&mut *store, export)?;
     function.call_async(&mut *store, given).await
+}
+
+fn enter_at_once<Given, Taken>(
+    store: &mut Store<Guest>,
+    prepared: &Prepared,
+    export: &ComponentExportIndex,
+    given: Given,
+) -> wasmtime::Result<Taken>
+where
+    Given: ComponentNamedList + Lower,
+    Taken: ComponentNamedList + Lift + 'static,
+{
+    let instance: Instance = prepared.instance.instantiate(&mut *store)?;
+    let function: TypedFunc<Given, Taken> = instance.get_typed_func(&mut *store, export)?;
+    function.call(&mut *store, given)
 }

@@ -214,12 +214,16 @@ impl<T: Send> Expires for LongRun<T> {
     }
 }
 
-/// One slice of an attempt. A panic of the host costs this attempt and no other.
+/// One slice of an attempt.
 pub(super) fn slice_of<T>(running: &mut Running<T>, context: &mut Context<'_>) -> Poll<Result<Ended<T>>> {
-    let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
-    polled.unwrap_or_else(|panic| {
+    caught(|| running.as_mut().poll(context)).unwrap_or_else(|error| Poll::Ready(Err(error)))
+}
+
+/// What runs a guest. A panic of the host costs this attempt and no other.
+pub(super) fn caught<T>(runs: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(runs)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Poll::Ready(Err(Error::fault("wasm backend", format!("it panicked: {}", text.unwrap_or("no message")))))
+        Error::fault("wasm backend", format!("it panicked: {}", text.unwrap_or("no message")))
     })
 }
 
