@@ -96,10 +96,10 @@ impl Hosted {
         }
     }
 
-    /// Ends what is in this process.
-    pub(crate) async fn close(self, grace: Duration) -> Result<()> {
+    /// Ends what is in this process, which is about to end as well.
+    pub(crate) async fn leave(self, grace: Duration) -> Result<()> {
         match self {
-            Self::Here(local) => local.close(grace).await,
+            Self::Here(local) => local.leave(grace).await,
             Self::There(_) => Ok(()),
         }
     }

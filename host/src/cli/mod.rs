@@ -89,11 +89,16 @@ fn start(cli: Cli, told: &mut Out) -> Result {
     let traces = place.otel().traces()?;
     logging.begin(&traces)?;
     let out = *told;
+    let is_lasting = matches!(cli.verb, Verb::Serve(_) | Verb::Work(_));
     let runtime = runtime(&cli.verb).map_err(|error| au_host::Error::fault("runtime", error))?;
     let span = traces.command(cli.verb.submits());
     let done = runtime.block_on(verb(&place, out, cli.verb).instrument(span));
-    // What still runs in the background has nobody who waits for it.
-    runtime.shutdown_background();
+    // What still runs in the background has nobody who waits for it. After a single thing was done it may go with the process.
+    if is_lasting {
+        runtime.shutdown_background();
+    } else {
+        std::mem::forget(runtime);
+    }
     traces.end();
     done
 }
@@ -130,11 +135,11 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
         Verb::Token(command) => {
-            place.must_be_here("token")?;
+            place.must_be_nowhere_else("token")?;
             token::token(place, out, command).await
         }
         Verb::Webhook(command) => {
-            place.must_be_here("webhook")?;
+            place.must_be_nowhere_else("webhook")?;
             webhook::webhook(place, out, command).await
         }
         Verb::Work(command) => {

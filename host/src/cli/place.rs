@@ -68,18 +68,18 @@ impl Place {
         self.elsewhere.clone()
     }
 
-    /// For what is done in this process or not at all.
+    /// For what is done in this process or not at all. Who has a host elsewhere in the environment for other verbs may do so.
     pub(crate) fn must_be_here(&self, verb: &str) -> Result {
-        match &self.elsewhere {
-            Some(client) if self.told => {
-                let why = format!(
-                    "`{verb}` works on a data folder of this machine, and {} is a host elsewhere",
-                    client.url()
-                );
-                Err(Error::invalid("--host", why).into())
-            }
-            _ => Ok(()),
-        }
+        if self.told { self.must_be_nowhere_else(verb) } else { Ok(()) }
+    }
+
+    /// For what would look the same if it were done on the wrong host.
+    pub(crate) fn must_be_nowhere_else(&self, verb: &str) -> Result {
+        let Some(client) = &self.elsewhere else { return Ok(()) };
+        let url = client.url();
+        let why = format!("`{verb}` works on a data folder of this machine, and {url} is a host elsewhere");
+        let by = if self.told { "--host" } else { "AU_HOST, or `host` in the settings" };
+        Err(Error::invalid(by, why).into())
     }
 
     pub(crate) fn path(&self) -> &Path {

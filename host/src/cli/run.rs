@@ -32,7 +32,7 @@ pub(crate) async fn run(place: &Place, out: Out, command: Run) -> Result {
         None => Hosted::Here(place.open(Takes::Own, None).await?),
     };
     let done = run_in(place, &host, out, &command).await;
-    let closed = host.close(GRACE).await;
+    let closed = host.leave(GRACE).await;
     if command.settings.webhook.is_some() && place.elsewhere().is_none() {
         // This process ran the job and ends with it: another tells of it.
         place.ensure_worker()?;

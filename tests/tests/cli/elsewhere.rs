@@ -76,6 +76,18 @@ fn what_works_on_a_folder_refuses_a_host_elsewhere() {
 }
 
 #[test]
+fn tokens_and_secrets_are_not_made_here_for_who_means_a_host_elsewhere() {
+    let folder = Folder::new();
+    for words in [&["token", "create", "me", "--scope", "read"][..], &["webhook", "secret"]] {
+        let mut command = bare(folder.0.path());
+        command.args(words).env("AU_HOST", "http://127.0.0.1:1");
+        let error = Ran::of(&mut command).failed(2);
+        has(&error, "AU_HOST");
+        has(&error, "works on a data folder");
+    }
+}
+
+#[test]
 fn what_has_expired_is_for_the_server_to_remove_and_what_is_old_for_whoever_asks() {
     let folder = Folder::filled();
     has(&folder.run(["cleanup"]).failed(4), "by itself");

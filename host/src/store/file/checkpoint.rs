@@ -6,9 +6,10 @@ use rusqlite::Connection;
 
 /// How many pages the log holds before they are moved: 16 MiB.
 const PAGES: i32 = 4096;
-/// How many it may hold when this process ends, some twenty jobs. To move them takes as long as several commits; to leave them
-/// costs the next process, if nobody else is there, some microseconds each: it reads them all when it opens the folder.
-const LEFT: i32 = 128;
+/// How many it may hold when this process ends, some eight jobs. To move them takes as long as several commits; to leave them
+/// costs the next process, if nobody else is there, some microseconds each: it reads them all when it opens the folder. With
+/// this many the two together are least for a row of processes with a job each.
+const LEFT: i32 = 32;
 
 thread_local! {
     /// Pages in the log after the last commit of this thread. SQLite's hook is a plain function, so it is told here.
