@@ -35,7 +35,7 @@ pub(super) struct Access {
     began: Instant,
     method: &'static str,
     route: Option<&'static str>,
-    id: Option<HeaderValue>,
+    id: HeaderValue,
     peer: Option<IpAddr>,
     caller: Option<Caller>,
     job: Option<JobId>,
@@ -47,7 +47,7 @@ impl Access {
         request: &axum::extract::Request,
         peer: Option<Peer>,
         method: &'static str,
-        id: Option<HeaderValue>,
+        id: HeaderValue,
     ) -> Self {
         let route = template::of(request.uri().path());
         let span = tracing::info_span!(
@@ -126,8 +126,8 @@ impl Drop for Access {
     }
 }
 
-fn text(id: &Option<HeaderValue>) -> Option<&str> {
-    id.as_ref().and_then(|id| id.to_str().ok())
+fn text(id: &HeaderValue) -> Option<&str> {
+    id.to_str().ok()
 }
 
 /// The trace that a client says its request is part of. Two of them are as none, and so is one that is wrong.

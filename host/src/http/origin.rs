@@ -3,12 +3,15 @@
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri};
 
 use super::listen::Listen;
 use super::problem::{Problem, Result};
 use crate::error::{Error, Misuse};
 use crate::id::shorten;
+
+/// What a browser says of the page that sent a request (Fetch Metadata, W3C).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The names this host may be called by.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ impl Hosts {
             let page = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
             page.and_then(|page| page.authority().cloned()) == authority(request.uri(), request.headers())
         });
-        let sites = request.headers().get("sec-fetch-site");
+        let sites = request.headers().get(SITE);
         let other = sites.is_some_and(|site| site == "cross-site" || site == "same-site");
         if own && !other {
             return Ok(());

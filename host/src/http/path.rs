@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::Method;
 use axum::http::request::Parts;
 
 use super::problem::{Problem, Result};
@@ -38,7 +39,14 @@ async fn params(parts: &mut Parts) -> Result<RawPathParams> {
 
 /// One part of the path. The routes say which there are.
 fn part<T: FromStr<Err = Error>>(params: &RawPathParams, name: &str) -> Result<T> {
-    let text = params.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+    read(value(params, name))
+}
+
+fn value<'a>(params: &'a RawPathParams, name: &str) -> &'a str {
+    params.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
+}
+
+fn read<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
     text.parse().map_err(|error: Error| Problem(Error::request(Misuse::BadId, error.to_string())))
 }
 
@@ -71,8 +79,25 @@ impl<S: Send + Sync> FromRequestParts<S> for FunctionPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let params = params(parts).await?;
-        let Function(function) = part(&params, "function")?;
-        Ok(Self { module: part(&params, "module")?, function })
+        Self::of(value(&params, "module"), value(&params, "function"))
+    }
+}
+
+impl FunctionPath {
+    /// That of a call whose path needs no decoding; all others are the router's.
+    pub(super) fn of_call(parts: &Parts) -> Option<Result<Self>> {
+        let path = parts.uri.path();
+        if parts.method != Method::POST || path.contains('%') {
+            return None;
+        }
+        let (module, function) = path.strip_prefix("/v1/call/")?.split_once('/')?;
+        let fits = !module.is_empty() && !function.is_empty() && !function.contains('/');
+        fits.then(|| Self::of(module, function))
+    }
+
+    fn of(module: &str, function: &str) -> Result<Self> {
+        let Function(function) = read(function)?;
+        Ok(Self { module: read(module)?, function })
     }
 }
 
@@ -86,5 +111,33 @@ impl FromStr for Function {
             return Err(Error::invalid("function", format!("{:?} cannot be a function's name", shorten(text))));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+
+    #[test]
+    fn a_call_is_known_by_its_path_and_all_else_is_left_to_the_router() {
+        let of = |method: &str, path: &str| {
+            let (parts, ()) = Request::builder().method(method).uri(path).body(()).unwrap().into_parts();
+            FunctionPath::of_call(&parts)
+        };
+        let path = of("POST", "/v1/call/m/f?timeout=1s").unwrap().unwrap();
+        assert_eq!((path.module, &*path.function), ("m".parse().unwrap(), "f"));
+        assert!(of("POST", "/v1/call/sha256:x/f").unwrap().is_err(), "no digest");
+        for (method, path) in [
+            ("GET", "/v1/call/m/f"),
+            ("POST", "/v1/call/m/f%20g"),
+            ("POST", "/v1/call/m/f/"),
+            ("POST", "/v1/call//f"),
+            ("POST", "/v1/call/m/"),
+            ("POST", "/v1/call/m"),
+            ("POST", "/v1/submit/m/f"),
+        ] {
+            assert!(of(method, path).is_none(), "{method} {path}");
+        }
     }
 }
