@@ -41,6 +41,7 @@ resolve() {  # which versions this apt offers; rustc, its std, LLVM and source m
 }
 fetch() { rm -rf "$N"; mkdir -p "$N/debs"; say "downloading rustc $VER ($LLVM) from Debian"
   (cd "$N/debs" && apt-get download -qq "rustc-web=$VER" "libstd-rust-web-dev=$VER" "$LIBSTD=$VER" "rust-web-src=$VER" "$LLVM" "lld-${LLVM#libllvm}" >&2 2>"../apt.err") || { tail -3 "$N/apt.err" >&2; return 1; }; }
+say "making a rustc for $TARGET out of Debian's packages: about a minute, and 140 MB in $CACHE"
 # An image's package lists may be months old, and so would be the compiler.
 update; resolve || { say "this apt offers no rustc-web + rust-web-src; run 'rustup target add $TARGET'"; exit 1; }
 N=$CACHE/.new.$$; trap 'rm -rf "$N"' EXIT

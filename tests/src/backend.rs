@@ -27,13 +27,14 @@ pub const BACKEND: &[Property<Subject>] = properties![
     "an endless loop ends when its time is up, and the limit is named" => endless,
     "a cancel stops an endless loop" => cancelled,
     "a cancel that came before stops an attempt before it begins" => cancelled_before,
-    "a guest that asks whether it is cancelled is stopped all the same" => cancelled_asking,
+    "a guest that asks whether it is cancelled, and does not mind, is stopped all the same" => cancelled_asking,
     "an attempt that is dropped leaves its place to others" => dropped,
     "a short attempt ends while as many endless ones run as there is room for" => beside_endless,
     "many more endless loops than there is room for all end" => crowd,
     "a guest that wants more memory than it may have is out of memory" => memory,
     "memory within the limit is given" => memory_within,
     "a guest that wants a larger table than it may have is told so" => table,
+    "a module of more instances than it may have is told so" => instances,
     "a guest that recurses without end overflows its own stack" => recursion,
     "code that WebAssembly forbids is a trap" => traps,
     "fuel runs out where it is metered, and is counted" => fuel,
@@ -46,6 +47,7 @@ pub const BACKEND: &[Property<Subject>] = properties![
     "a panic tells its message and its place" => panic,
     "nothing of an attempt is left for the next" => residue,
     "a guest is told which job it is, and which attempt" => current,
+    "a guest is told how much time it has left" => remaining,
     "a module that is not there is a failure of the module" => unknown_module,
     "cancelled at any moment, an attempt has one outcome and the backend goes on" => cancel_storm,
     "attempts at once do not mix" => at_once,
@@ -153,16 +155,19 @@ async fn cancelled_before(subject: Subject) {
 }
 
 async fn cancelled_asking(subject: Subject) {
-    let context = Context::default();
-    let running = subject.backend.execute(subject.attempt("zero", 0), &context);
-    let cancel = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        context.cancel.cancel();
-    };
-    let (report, ()) = tokio::join!(running, cancel);
-    match report.unwrap().outcome {
-        Ok(_) => {}
-        Err(failure) => assert_eq!(failure.kind, FailureKind::Cancelled),
+    // Only with the number 0 it would end by itself once it hears of the cancel.
+    for (number, minds) in [(1, false), (0, true)] {
+        let context = Context::default();
+        let running = subject.backend.execute(subject.attempt("zero", number), &context);
+        let cancel = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            context.cancel.cancel();
+        };
+        let (report, ()) = tokio::join!(running, cancel);
+        match report.unwrap().outcome {
+            Ok(output) => assert!(minds && output.is_empty(), "{output:?}"),
+            Err(failure) => assert_eq!(failure.kind, FailureKind::Cancelled),
+        }
     }
 }
 
@@ -227,6 +232,16 @@ async fn table(subject: Subject) {
     let failure = subject.failure(subject.attempt("table", 0)).await;
     assert_eq!(failure.kind, FailureKind::TableLimit, "{failure}");
     assert_eq!(limit_of(&failure), ("table_elements", 20_000));
+}
+
+async fn instances(subject: Subject) {
+    // Whatever is adapted to its host is one of three or more.
+    let mut attempt = subject.attempt("echo", 0);
+    attempt.sandbox.limits.instances = 1;
+    let failure = subject.failure(attempt).await;
+    assert_eq!(failure.kind, FailureKind::InstanceLimit, "{failure}");
+    assert_eq!(limit_of(&failure), ("instances", 1));
+    subject.echoes().await;
 }
 
 async fn recursion(subject: Subject) {
@@ -340,6 +355,18 @@ async fn current(subject: Subject) {
     assert_eq!(subject.failure(attempt.clone()).await.kind, FailureKind::Transient);
     attempt.number = 3;
     subject.run(attempt).await.outcome.unwrap();
+}
+
+async fn remaining(subject: Subject) {
+    let mut before = u64::MAX;
+    for timeout in [20_000, 10_000] {
+        let mut attempt = subject.attempt("current", 1);
+        attempt.sandbox.limits.timeout = Duration::from_millis(timeout);
+        let output = subject.run(attempt).await.outcome.unwrap();
+        let left = u64::from_le_bytes(output.bytes()[..].try_into().unwrap());
+        assert!(0 < left && left <= timeout && left < before, "{left} of {timeout}");
+        before = left;
+    }
 }
 
 async fn unknown_module(subject: Subject) {

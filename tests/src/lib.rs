@@ -10,6 +10,8 @@ pub mod example;
 pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;
+#[cfg(feature = "wasm")]
+pub mod load;
 pub mod machine;
 pub mod receiver;
 pub mod source;

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
-use au_host::http::{HttpConfig, HttpLimits, Server};
+use au_host::http::{Auth, HttpConfig, HttpLimits, Server, TlsFiles};
+use au_host::middleware::rate_limit::{Rate, RateLimit};
 use au_host::store::Filter;
 use au_host::{
-    Client, ClientConfig, Error, Event, Front, IdempotencyKey, JobId, KeyHolds, Local, Misuse, Payload, Status,
+    Client, ClientConfig, Error, Event, Front, IdempotencyKey, JobId, KeyHolds, Local, LocalConfig, Misuse, NewToken,
+    Payload, Quota, Quotas, Request, Scope, Status,
 };
 use au_tests::guest::{self, alias, ask};
 use futures::StreamExt;
@@ -39,13 +42,39 @@ async fn on(
     listen: &str,
     change: impl FnOnce(&mut HttpLimits),
 ) -> (Client, CancellationToken, JoinHandle<()>) {
-    let mut config = HttpConfig { listen: listen.parse().unwrap(), ..HttpConfig::default() };
-    change(&mut config.limits);
+    let listen = listen.parse().unwrap();
+    let (url, drain, serving) = at(local, |config| {
+        config.listen = listen;
+        change(&mut config.limits);
+    })
+    .await;
+    (Client::new(&url, ClientConfig::default()).unwrap(), drain, serving)
+}
+
+/// Where a server of this host is, on a port of its own unless it is changed to be elsewhere.
+async fn at(local: &Arc<Local>, change: impl FnOnce(&mut HttpConfig)) -> (String, CancellationToken, JoinHandle<()>) {
+    let mut config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    change(&mut config);
     let server = Server::bind(config).await.unwrap();
-    let client = Client::new(&server.url(), ClientConfig::default()).unwrap();
-    let drain = CancellationToken::new();
+    let (url, drain) = (server.url(), CancellationToken::new());
     let serving = server.serve(Arc::clone(local), drain.clone(), Duration::from_secs(1));
-    (client, drain, tokio::spawn(async { serving.await.unwrap() }))
+    (url, drain, tokio::spawn(async { serving.await.unwrap() }))
+}
+
+/// A token of this host for the tenant `acme`, to read and submit.
+async fn token(local: &Local) -> String {
+    let scopes = [Scope::Read, Scope::Submit].into();
+    let new = NewToken { name: "test".into(), tenant: Some("acme".into()), scopes, lasts: None };
+    local.host().tokens().create(new).await.unwrap().1.reveal().to_owned()
+}
+
+fn client_with(url: &str, token: Option<&str>) -> Client {
+    Client::new(url, ClientConfig { token: token.map(str::to_owned), ..ClientConfig::default() }).unwrap()
+}
+
+#[track_caller]
+fn same(there: &Error, here: &Error) {
+    assert_eq!((there.to_string(), there.class()), (here.to_string(), here.class()));
 }
 
 #[tokio::test]
@@ -68,9 +97,7 @@ async fn errors_are_those_of_the_host() {
     let Served { local, client, .. } = served().await;
     let nobody: JobId = "01a210e6-75f6-745d-a226-d83f096fd45d".parse().unwrap();
     let (there, here) = (client.handle(nobody), local.host().handle(nobody));
-    let same = |there: Error, here: Error| {
-        assert_eq!((there.to_string(), there.class()), (here.to_string(), here.class()));
-    };
+    let same = |there: Error, here: Error| same(&there, &here);
     same(there.status().await.unwrap_err(), here.status().await.unwrap_err());
     same(there.result(LONG).await.unwrap_err(), here.result(LONG).await.unwrap_err());
     same(there.logs(0, 1).await.unwrap_err(), here.logs(0, 1).await.unwrap_err());
@@ -87,6 +114,76 @@ async fn errors_are_those_of_the_host() {
     same(failed.cancel("x").await.unwrap_err(), Error::Finished(failed.id()));
     let Err(Error::Module { code, .. }) = client.add_module((&b"hello"[..]).into()).await else { panic!() };
     assert_eq!(code, "text_refused");
+}
+
+#[tokio::test]
+async fn a_quota_and_a_rate_are_those_of_the_host_too() {
+    let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    let quotas = Quotas { usual: Quota { queued: NonZeroU64::new(1), ..Quota::default() }, ..Quotas::default() };
+    let config = LocalConfig { quotas, middleware: vec![Arc::new(RateLimit::new(rate))], ..guest::config() };
+    let local = Arc::new(guest::local(config).await);
+    let (url, _drain, _serving) = at(&local, |config| config.auth = Auth::Required).await;
+    let client = client_with(&url, Some(&token(&local).await));
+    // Each function has a rate of its own, one that is not there too.
+    let late = |function: &str| Request { run_at: Some(au_host::Clock::system().now().plus(LONG)), ..ask(function, 1) };
+    client.submit(late("echo")).await.unwrap();
+    let there = client.submit(late("log")).await.unwrap_err();
+    let here = Request { principal: Some("acme".into()), ..late("fail") };
+    same(&there, &local.host().submit(here).await.unwrap_err());
+    let Error::Quota { name: "queued", limit: 1, retry_after, .. } = there else { panic!("{there}") };
+    assert!(retry_after > Duration::from_secs(1), "as long as Retry-After says: {retry_after:?}");
+    let there = loop {
+        if let Err(refused) = client.call(ask("spell", 1)).await
+            && refused.class().code != "not_found"
+        {
+            break refused;
+        }
+    };
+    assert_eq!(there.class().code, "rate_limited", "{there}");
+    assert!(there.to_string().starts_with("callers of spell may ask for 1 a second, and 1 at once"), "{there}");
+}
+
+#[tokio::test]
+async fn a_token_opens_a_host_that_wants_one_and_a_wrong_one_is_a_401() {
+    let local = Arc::new(guest::local(guest::config()).await);
+    let (url, _drain, _serving) = at(&local, |config| config.auth = Auth::Required).await;
+    let token = token(&local).await;
+    let client = client_with(&url, Some(&token));
+    let there = client.submit(ask("log", 3)).await.unwrap();
+    let here = local.host().handle(there.id());
+    assert_eq!(there.result(LONG).await.unwrap(), here.result(LONG).await.unwrap());
+    assert_eq!(there.metadata().await.unwrap().options.principal.as_deref(), Some("acme"));
+    let events: Vec<_> = there.events().map(Result::unwrap).collect().await;
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Log(_))).count(), 3, "{events:?}");
+    for wrong in [None, Some("au_of_another_host"), Some(&token[..token.len() - 1])] {
+        let client = client_with(&url, wrong);
+        let of_events = client.handle(there.id()).events().next().await.unwrap().unwrap_err();
+        for refused in [client.submit(ask("echo", 1)).await.unwrap_err(), of_events] {
+            assert!(matches!(refused, Error::Remote { status: 401, .. }), "{refused}");
+            assert_eq!(refused.class().exit, 4);
+        }
+    }
+    assert_eq!(local.host().list(Filter::default(), None, 10).await.unwrap().len(), 1, "nothing of it was kept");
+}
+
+#[tokio::test]
+async fn over_tls_a_host_is_known_by_the_certificate_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let certificate = Some(files.certificate.clone());
+    let local = Arc::new(guest::local(guest::config()).await);
+    let (url, _drain, _serving) = at(&local, |config| config.tls = Some(files)).await;
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    let client = Client::new(&url, ClientConfig { certificate, ..ClientConfig::default() }).unwrap();
+    let handle = client.submit(ask("log", 3)).await.unwrap();
+    assert_eq!(handle.result(LONG).await.unwrap().bytes(), &3_u32.to_le_bytes()[..]);
+    assert_eq!(handle.events().filter(|event| std::future::ready(matches!(event, Ok(Event::Log(_))))).count().await, 3);
+    let stranger = Client::new(&url, ClientConfig { tries: 1, ..ClientConfig::default() }).unwrap();
+    let error = stranger.submit(ask("echo", 1)).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }) && error.chain().contains("certificate"), "{}", error.chain());
 }
 
 #[tokio::test]

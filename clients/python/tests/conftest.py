@@ -85,6 +85,18 @@ def client(server: Server) -> Iterator[Client]:
 
 
 @pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """One that wants a token, and a token of its tenant ``acme``."""
+    env = {**os.environ, "HOME": str(tmp_path), "AU_DATA": str(tmp_path / "data")}
+    run = lambda *words: subprocess.check_output([str(PROGRAM), *words], env=env, text=True)  # noqa: E731
+    run("module", "add", str(GUESTS / "factorial.wasm"), str(GUESTS / "primes.wasm"))
+    token = run("token", "create", "test", "--tenant", "acme").strip()
+    server = Server(tmp_path)
+    yield server, token
+    server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
     """One that a test may stop."""
     server = Server(tmp_path)

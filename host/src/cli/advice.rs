@@ -1,6 +1,10 @@
 //! What a user can do about an error.
 
+use std::time::Duration;
+
 use au_host::{Error, FailureKind, JobId, Misuse};
+
+use super::place::ELSEWHERE;
 
 const MODULES: &str = "`au-host module list` shows what there is; a file is given as ./name.wasm";
 const FUNCTIONS: &str = "`au-host functions TARGET` shows what is expected";
@@ -23,6 +27,7 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
         Error::Invalid { what: "host URL", .. } => "name one as `au-host serve` prints it".into(),
         Error::Invalid { what: "--host", .. } => "leave --host out".into(),
+        Error::Invalid { what: ELSEWHERE, .. } => "run it on the machine of that host, or without them here".into(),
         Error::Invalid { what: "address", .. } => {
             "name another with --listen; 127.0.0.1:0 takes any port that is free".into()
         }
@@ -30,6 +35,12 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Refused { .. } => "ask for less, or for something else".into(),
         Error::Module { code, .. } => refused(code).into(),
         Error::Busy { .. } => "wait a little and repeat it".into(),
+        Error::RateLimited { retry_after, .. } => {
+            format!("repeat it after {}, and ask less often", humantime::format_duration(whole(*retry_after)))
+        }
+        Error::Quota { .. } => {
+            "wait until some of it is free, remove what is not needed, or have the host's operator raise it".into()
+        }
         Error::Unreachable { .. } => {
             "see whether `au-host serve` runs there, and whether --host, AU_HOST or au-host.toml names it".into()
         }
@@ -54,6 +65,11 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Corrupt { .. } => "remove it with `au-host rm` or add it again; the others are fine".into(),
         _ => "`au-host doctor` looks for the cause".into(),
     }
+}
+
+/// In whole seconds, and one at least.
+fn whole(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 /// A module that is not taken.

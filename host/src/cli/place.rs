@@ -23,6 +23,8 @@ const LOG: &str = "worker.log";
 /// The log of background workers begins anew above this.
 const LOG_LIMIT: u64 = 1 << 20;
 const LOCK: &str = "worker.lock";
+/// What names a host elsewhere besides an option.
+pub(crate) const ELSEWHERE: &str = "AU_HOST, or `host` in the settings";
 /// Between two looks at whether somebody works on what is waited for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -78,7 +80,7 @@ impl Place {
         let Some(client) = &self.elsewhere else { return Ok(()) };
         let url = client.url();
         let why = format!("`{verb}` works on a data folder of this machine, and {url} is a host elsewhere");
-        let by = if self.told { "--host" } else { "AU_HOST, or `host` in the settings" };
+        let by = if self.told { "--host" } else { ELSEWHERE };
         Err(Error::invalid(by, why).into())
     }
 

@@ -88,6 +88,8 @@ pub(super) struct Answer {
 pub(super) struct Whole {
     pub(super) status: StatusCode,
     pub(super) kind: String,
+    /// Seconds to wait before it is asked again, if the host says so.
+    pub(super) retry_after: Option<u64>,
     pub(super) bytes: Bytes,
 }
 
@@ -218,7 +220,7 @@ impl Wire {
 
     async fn read(&self, answer: Answer) -> Result<Whole> {
         let Answer { response, sender } = answer;
-        let status = response.status();
+        let (status, retry_after) = (response.status(), retry_after(&response));
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or(OCTETS).to_owned();
         let mut body = response.into_body();
@@ -235,7 +237,7 @@ impl Wire {
             return Err(self.unreachable(connect::late()));
         }
         self.keep(sender);
-        Ok(Whole { status, kind, bytes: bytes.freeze() })
+        Ok(Whole { status, kind, retry_after, bytes: bytes.freeze() })
     }
 
     fn kept(&self) -> Option<Sender> {
@@ -253,6 +255,9 @@ impl Wire {
 /// When to come again, if the host has no time now.
 fn later(response: &Response<Incoming>) -> Option<Duration> {
     let busy = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&response.status());
-    let wait = response.headers().get(RETRY_AFTER).filter(|_| busy)?;
-    wait.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    retry_after(response).filter(|_| busy).map(Duration::from_secs)
+}
+
+fn retry_after(response: &Response<Incoming>) -> Option<u64> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }

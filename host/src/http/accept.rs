@@ -135,6 +135,25 @@ fn refuse(stream: io::Result<impl Read + Write>) {
 /// As many as were asked for, but not so many that no file is left for anything else.
 fn most(connections: usize) -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    at_most(connections, files)
+}
+
+/// The same where this process may open so many files; `None`: as many as there are.
+fn at_most(connections: usize, files: Option<u64>) -> usize {
     let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
     connections.min(files / 5 * 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h2_a_fifth_of_the_files_is_kept_for_what_is_no_connection() {
+        assert_eq!(at_most(2048, Some(1024)), 816);
+        assert_eq!(at_most(2048, Some(4)), 0);
+        assert_eq!(at_most(100, Some(1024)), 100);
+        assert_eq!(at_most(2048, Some(u64::MAX)), 2048);
+        assert_eq!(at_most(2048, None), 2048);
+    }
 }

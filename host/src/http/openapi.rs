@@ -104,8 +104,10 @@ pub(super) struct Problem {
     name: Option<String>,
     /// The reason alone.
     why: Option<String>,
-    /// The quota that is used up: its name and limit.
+    /// The quota that is used up: whose it is, its name and limit.
     quota: Option<serde_json::Value>,
+    /// How many seconds to wait first, as in the header retry-after.
+    retry_after: Option<u64>,
 }
 
 #[derive(IntoResponses)]

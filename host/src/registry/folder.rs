@@ -119,7 +119,8 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| failed(path, error))?;
     if bytes.len() as u64 > most {
-        return Err(Error::Corrupt { what: path.display().to_string(), why: format!("it has more than {most} bytes") });
+        let why = format!("{} has more than {most} bytes", path.display());
+        return Err(Error::Corrupt { what: "a file of the module registry".into(), why });
     }
     Ok(Some(bytes))
 }

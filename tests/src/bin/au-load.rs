@@ -1,18 +1,21 @@
-//! A host under load, to be killed: `au-load DIR FIRST [COUNT]` submits jobs, numbered from FIRST, and tells on stdout what was
-//! acknowledged: `try N`, `ack N ID`, `done N`, `cancelled N`, `refused N CODE`, `unready N CODE`.
+//! A host under load, to be killed: `au-load DIR FIRST [COUNT [BYTES]]` submits jobs, numbered from FIRST, and tells on stdout
+//! what was acknowledged: `try N`, `ack N ID`, `done N`, `cancelled N`, `refused N CODE`, `unready N CODE`.
 //!
-//! A job echoes its number, so that the only right result is known. Every fourth is one that runs until it is cancelled.
+//! A job echoes its number, so that the only right result is known; every fifth has BYTES more, 40,000 if nothing is said. Every
+//! fourth is one that runs until it is cancelled.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use au_host::{Error, IdempotencyKey, KeyHolds, Local, LocalConfig, Request};
-use au_tests::guest::{ask, config};
+use au_host::{Error, Local, LocalConfig};
+use au_tests::guest::config;
+use au_tests::load::{self, LARGE};
 
 const AT_ONCE: usize = 16;
 
@@ -21,8 +24,9 @@ fn main() -> std::process::ExitCode {
     let dir = PathBuf::from(words.next().expect("DIR"));
     let first: u32 = words.next().expect("FIRST").parse().expect("a number");
     let count = words.next().map_or(u32::MAX - first, |count| count.parse().expect("a number"));
+    let large = words.next().map_or(LARGE, |bytes| bytes.parse().expect("a number"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    match runtime.block_on(load(dir, first, first + count)) {
+    match runtime.block_on(submit(dir, first..first + count, large)) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             tell(&format!("failed {}", error.chain().replace('\n', " ")));
@@ -31,18 +35,18 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-async fn load(dir: PathBuf, first: u32, end: u32) -> Result<(), Error> {
+async fn submit(dir: PathBuf, numbers: Range<u32>, large: usize) -> Result<(), Error> {
     let local = Arc::new(Local::open(&dir, LocalConfig { slots: Some(AT_ONCE), ..config() }).await?);
-    let next = Arc::new(AtomicU32::new(first));
+    let next = Arc::new(AtomicU32::new(numbers.start));
     let submitters = (0..AT_ONCE).map(|_| {
-        let (local, next) = (local.clone(), next.clone());
+        let (local, next, end) = (local.clone(), next.clone(), numbers.end);
         tokio::spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= end {
                     return;
                 }
-                if let Err(error) = one(&local, number).await {
+                if let Err(error) = one(&local, number, large).await {
                     tell(&format!("refused {number} {}", error.class().code));
                     if let Err(error) = local.host().ready().await {
                         tell(&format!("unready {number} {}", error.class().code));
@@ -58,29 +62,21 @@ async fn load(dir: PathBuf, first: u32, end: u32) -> Result<(), Error> {
     local.host().shutdown(Duration::from_secs(1)).await
 }
 
-async fn one(local: &Local, number: u32) -> Result<(), Error> {
+async fn one(local: &Local, number: u32, large: usize) -> Result<(), Error> {
     tell(&format!("try {number}"));
-    let handle = local.host().submit(request(number)).await?;
+    let request = load::request(number, large);
+    let input = request.input.clone();
+    let handle = local.host().submit(request).await?;
     tell(&format!("ack {number} {}", handle.id()));
-    if number % 4 == 3 {
+    if load::is_endless(number) {
         handle.cancel("as was planned").await?;
         tell(&format!("cancelled {number}"));
     } else {
         let output = handle.result(Duration::from_secs(60)).await?;
-        assert_eq!(output.bytes()[..], number.to_le_bytes());
+        assert!(output == input, "{number}");
         tell(&format!("done {number}"));
     }
     Ok(())
-}
-
-/// What job number so and so asks for, whoever submits it.
-fn request(number: u32) -> Request {
-    let key = IdempotencyKey { name: format!("job {number}"), holds: KeyHolds::WhileKept };
-    let mut request = Request { key: Some(key), ..ask(if number % 4 == 3 { "spin" } else { "echo" }, number) };
-    // A worker that is killed in a test of kills is not the job's fault.
-    request.retry.attempts = 1000;
-    request.retry.delay = Duration::from_millis(1);
-    request
 }
 
 /// One write, so that no line is torn; whoever reads may be gone, and then so is this.

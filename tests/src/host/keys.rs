@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use au_host::store::Filter;
-use au_host::{IdempotencyKey, KeyHolds, Local, OCTETS, Payload, Request};
+use au_host::{FailureKind, Handle, IdempotencyKey, KeyHolds, Local, OCTETS, Payload, Request};
 
 use super::LONG;
-use crate::guest::ask;
+use crate::guest::{add_to, ask};
 
 fn keyed(function: &str, number: u32, holds: KeyHolds) -> Request {
     Request { key: Some(IdempotencyKey { name: "once".into(), holds }), ..ask(function, number) }
@@ -23,12 +23,33 @@ pub(super) async fn key_in_flight(local: Local) {
 }
 
 pub(super) async fn key_racing(local: Local) {
-    let submits = (0..8).map(|number| {
-        let host = local.host().clone();
-        tokio::spawn(async move { host.submit(keyed("echo", number, KeyHolds::WhileKept)).await.unwrap().id() })
-    });
-    let ids: BTreeSet<_> = futures::future::join_all(submits).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(ids.len(), 1);
+    for round in 0..50 {
+        let name = format!("round {round}");
+        let submits = (0..8).map(|number| {
+            let key = IdempotencyKey { name: name.clone(), holds: KeyHolds::WhileKept };
+            let (host, request) = (local.host().clone(), Request { key: Some(key), ..ask("echo", number) });
+            tokio::spawn(async move { host.submit(request).await.unwrap() })
+        });
+        let handles: Vec<_> = futures::future::join_all(submits).await.into_iter().map(Result::unwrap).collect();
+        let ids: BTreeSet<_> = handles.iter().map(Handle::id).collect();
+        assert_eq!(ids.len(), 1, "{name}");
+        assert_eq!(handles[0].wait(LONG).await.unwrap().attempt, 1, "{name}");
+    }
+    assert_eq!(local.host().list(Filter::default(), None, 100).await.unwrap().len(), 50);
+}
+
+/// A28
+pub(super) async fn key_after_failed_launch(local: Local) {
+    let soon = au_host::Clock::system().now().plus(std::time::Duration::from_millis(100));
+    let later = Request { run_at: Some(soon), ..keyed("echo", 1, KeyHolds::UntilFinished) };
+    let first = local.host().submit(later).await.unwrap();
+    let module = local.module(&ask("echo", 1).module).await.unwrap();
+    local.remove_module(module.digest).await.unwrap();
+    assert_eq!(first.wait(LONG).await.unwrap().failure.expect("its code is gone").kind, FailureKind::Module);
+    add_to(&local).await;
+    let second = local.host().submit(keyed("echo", 2, KeyHolds::UntilFinished)).await.unwrap();
+    assert_ne!(first.id(), second.id());
+    assert_eq!(second.result(LONG).await.unwrap().bytes()[..], 2_u32.to_le_bytes());
 }
 
 /// A29

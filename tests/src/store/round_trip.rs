@@ -53,6 +53,7 @@ fn full() -> Job {
     Job::new(spec)
 }
 
+/// A6
 pub(super) async fn every_field(store: Arc<dyn Store>) {
     let job = full();
     assert_eq!(store.insert(&job).await.unwrap(), Inserted::New);
@@ -78,6 +79,7 @@ pub(super) async fn naughty_texts(store: Arc<dyn Store>) {
     }
 }
 
+/// A6
 pub(super) async fn payload_sizes(store: Arc<dyn Store>) {
     const KIB: usize = 1024;
     for size in [0, 1, 200, 4 * KIB, 32 * KIB, 32 * KIB + 1, 64 * KIB, 1024 * KIB, 64 * 1024 * KIB] {
@@ -103,6 +105,7 @@ fn noise(size: usize, seed: u8) -> Vec<u8> {
     (0..size).map(|_| next()).collect()
 }
 
+/// A17, of a store that is opened anew for each call ("file: reopened for each call").
 pub(super) async fn every_state(store: Arc<dyn Store>) {
     let worker = jobs::worker();
     let job = full();
@@ -124,6 +127,12 @@ pub(super) async fn every_state(store: Arc<dyn Store>) {
         store.advance(spec.id, &state).await.unwrap();
         assert_eq!(store.get(spec.id, NOW).await.unwrap().state, state);
     }
+    assert_eq!(store.peek(spec.id, NOW).await.unwrap().cancelled.as_deref(), Some("enough"));
+    let mut failed = jobs::running(jobs::job(), worker);
+    store.insert(&failed).await.unwrap();
+    failed.state = jobs::finished(&failed, worker, jobs::failure(FailureKind::Trap));
+    store.advance(failed.spec.id, &failed.state).await.unwrap();
+    assert_eq!(store.get(failed.spec.id, NOW).await.unwrap(), failed);
 }
 
 pub(super) async fn peek_is_a_summary(store: Arc<dyn Store>) {

@@ -65,6 +65,7 @@ pub(super) async fn finished_stays(store: Arc<dyn Store>) {
     assert_eq!(store.get(id, NOW).await.unwrap().state, done);
 }
 
+/// A26
 pub(super) async fn no_update_is_lost(store: Arc<dyn Store>) {
     let worker = jobs::worker();
     let job = jobs::running(jobs::job(), worker);
@@ -86,7 +87,21 @@ pub(super) async fn no_update_is_lost(store: Arc<dyn Store>) {
             }
         })
     };
-    for done in join_all((0..4).map(advance)).await {
+    // Whoever reads meanwhile reads all of it, and never an older one than before.
+    let reading = async {
+        let mut seen = first;
+        loop {
+            let read = store.get(id, NOW).await.unwrap();
+            assert!(read.state.version >= seen && read.spec == job.spec, "{read:?}");
+            seen = read.state.version;
+            tokio::task::yield_now().await;
+        }
+    };
+    let written = tokio::select! {
+        written = join_all((0..4).map(advance)) => written,
+        () = reading => unreachable!("it reads for ever"),
+    };
+    for done in written {
         done.unwrap();
     }
     let summary = store.peek(id, NOW).await.unwrap();

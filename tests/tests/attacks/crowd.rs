@@ -6,6 +6,9 @@ use au_host::backend::wasm::WasmConfig;
 use super::*;
 
 const CROWD: usize = 2_000;
+/// How much later than it should one of them may end: all have their first turn before any has its second, and their ends are
+/// written one after the other.
+const CROWD_LATE: Duration = Duration::from_secs(20);
 
 /// Endless jobs, so many, that end by this deadline.
 async fn endless(local: &Local, count: usize, timeout: Duration) -> Vec<Handle> {
@@ -29,11 +32,11 @@ async fn calls_go_by_two_thousand_endless_jobs_that_queue_for_the_usual_slots() 
     until(&handles[0], Status::Running).await;
     called(&local).await;
     let cancels = handles.iter().map(|handle| handle.cancel("make room"));
-    for cancelled in futures::future::join_all(cancels).await {
-        cancelled.unwrap();
+    for done in futures::future::join_all(cancels).await {
+        done.unwrap();
     }
     for handle in &handles {
-        assert_eq!(handle.wait(LONG).await.unwrap().status, Status::Cancelled);
+        cancelled_within(CROWD_LATE, handle).await;
     }
     sing(&local, 1).await;
 }
@@ -57,7 +60,7 @@ async fn a_call_ends_and_each_cancel_acts_while_two_thousand_endless_jobs_run() 
             handle.cancel("make room").await.unwrap();
         }
         for handle in &handles {
-            assert_eq!(handle.wait(LONG).await.unwrap().status, Status::Cancelled);
+            cancelled_within(CROWD_LATE, handle).await;
         }
     })
     .await;
@@ -71,7 +74,8 @@ async fn each_of_two_thousand_endless_jobs_ends_by_its_deadline() {
     with_canary(&local, async {
         for handle in &handles {
             let job = handle.wait(LONG).await.unwrap();
-            assert_eq!(job.failure.unwrap().kind, FailureKind::TimedOut);
+            assert_eq!(job.failure.as_ref().unwrap().kind, FailureKind::TimedOut);
+            stopped_within(CROWD_LATE, &job);
         }
     })
     .await;

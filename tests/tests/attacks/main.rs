@@ -18,6 +18,7 @@ mod growth;
 mod guests;
 mod hoards;
 mod outsiders;
+mod parts;
 mod poison;
 mod process;
 mod real;
@@ -43,6 +44,9 @@ use bytes::Bytes;
 
 /// Long enough for anything that ends, on a machine that has other things to do.
 const LONG: Duration = Duration::from_secs(60);
+/// How much later than it should what is stopped from outside may end: that takes milliseconds, on a machine that has nothing
+/// else to do.
+const LATE: Duration = Duration::from_secs(5);
 /// Between two harmless jobs.
 const BREATH: Duration = Duration::from_millis(10);
 
@@ -84,9 +88,29 @@ async fn output(local: &Local, request: Request) -> Vec<u8> {
 
 /// Why a job failed.
 async fn failure(local: &Local, request: Request) -> Failure {
+    failed(local, request).await.failure.unwrap()
+}
+
+async fn failed(local: &Local, request: Request) -> Summary {
     let job = local.host().submit(request).await.unwrap().wait(LONG).await.unwrap();
     assert_eq!(job.status, Status::Failed, "{job:?}");
-    job.failure.unwrap()
+    job
+}
+
+/// Holds that a job ended soon after it was to: at its deadline, or when it was cancelled while it ran.
+fn stopped_within(late: Duration, job: &Summary) {
+    let Some(started) = job.started else { return };
+    let deadline = started.plus(job.options.sandbox.limits.timeout);
+    let due = job.cancel.as_ref().map_or(deadline, |cancel| cancel.at);
+    let was = job.finished.unwrap().since(due);
+    assert!(was < late, "{was:?} late: {job:?}");
+}
+
+/// Waits for a job that was cancelled, and holds that it ended soon after.
+async fn cancelled_within(late: Duration, handle: &Handle) {
+    let job = handle.wait(LONG).await.unwrap();
+    assert_eq!(job.status, Status::Cancelled, "{job:?}");
+    stopped_within(late, &job);
 }
 
 async fn until(handle: &Handle, status: Status) -> Summary {

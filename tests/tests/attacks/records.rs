@@ -215,14 +215,20 @@ async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
 
 #[tokio::test]
 async fn what_a_crash_left_half_written_is_swept_and_what_is_foreign_is_left() {
-    // R9
+    // R9, A27
     let (folder, ids) = folder(2).await;
     let dead = au_host::WorkerId::new(au_host::Timestamp::from_micros(1));
     let half = folder.path().join("payloads").join(format!("{}.{dead}.0.new", ids[0]));
-    let foreign = folder.path().join("payloads/notes.txt");
     fs::write(&half, "half").unwrap();
-    fs::write(&foreign, "somebody's").unwrap();
+    let foreign =
+        ["notes.txt", "job.tmp", "job.new", "jobs.part~"].map(|name| folder.path().join("payloads").join(name));
+    for path in &foreign {
+        fs::write(path, "somebody's").unwrap();
+    }
     fs::write(folder.path().join("workers").join(dead.to_string()), "").unwrap();
     assert_eq!(damaged(folder.path(), &ids).await, [0_usize; 0]);
-    assert!(!half.exists() && foreign.exists());
+    assert!(!half.exists() && foreign.iter().all(|path| path.exists()));
+    // Neither is a job; one more than there were ran above.
+    let local = Local::open(folder.path(), config()).await.unwrap();
+    assert_eq!(local.host().list(Filter::default(), None, 100).await.unwrap().len(), ids.len() + 1);
 }

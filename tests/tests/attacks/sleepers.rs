@@ -50,7 +50,7 @@ async fn a_thousand_sleepers_are_cancelled_and_none_keeps_a_thread() {
         assert!(threads() < before + 200, "{before} threads became {}", threads());
         futures::future::join_all(handles.iter().map(|handle| handle.cancel("wake up"))).await;
         for handle in &handles {
-            assert_eq!(handle.wait(LONG).await.unwrap().status, Status::Cancelled);
+            cancelled_within(LATE, handle).await;
         }
     })
     .await;
@@ -62,9 +62,10 @@ async fn a_thousand_sleepers_are_ended_by_their_deadlines() {
     let (local, mut request) = dormitory().await;
     request.sandbox.timeout = Some(Duration::from_secs(1));
     with_canary(&local, async {
-        let sleeping = (0..SLEEPERS).map(async |_| failure(&local, request.clone()).await);
-        for failure in futures::future::join_all(sleeping).await {
-            assert_eq!(failure.kind, FailureKind::TimedOut, "{failure}");
+        let sleeping = (0..SLEEPERS).map(async |_| failed(&local, request.clone()).await);
+        for job in futures::future::join_all(sleeping).await {
+            assert_eq!(job.failure.as_ref().unwrap().kind, FailureKind::TimedOut, "{job:?}");
+            stopped_within(LATE, &job);
         }
     })
     .await;

@@ -10,9 +10,9 @@ use super::guests::Own;
 use super::*;
 
 /// A host with a guest that cannot be described, which is why its function has to be said.
-async fn host_of_undescribed(wasm: Bytes) -> (Local, Request, TempDir) {
+pub(crate) async fn host_of_undescribed(config: LocalConfig, wasm: Bytes) -> (Local, Request, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let local = guest::local_at(folder.path(), config()).await;
+    let local = guest::local_at(folder.path(), config).await;
     let registry = Arc::new(Registry::open(&folder.path().join("modules"), guest::compiler()).unwrap());
     let go = Function { name: "go".into(), summary: String::new(), input_schema: None, output_schema: None };
     let added = registry.add(wasm, Clock::system().now(), async |_| Ok(vec![go])).await.unwrap();
@@ -28,7 +28,7 @@ fn endless_start() -> Bytes {
 #[tokio::test]
 async fn a_start_function_without_end_is_ended_by_the_deadline() {
     // X2
-    let (local, mut request, _folder) = host_of_undescribed(endless_start()).await;
+    let (local, mut request, _folder) = host_of_undescribed(config(), endless_start()).await;
     request.sandbox.timeout = Some(Duration::from_millis(300));
     with_canary(&local, async {
         let failure = failure(&local, request).await;
@@ -40,7 +40,7 @@ async fn a_start_function_without_end_is_ended_by_the_deadline() {
 #[tokio::test]
 async fn a_start_function_without_end_is_ended_by_a_cancel() {
     // X2
-    let (local, request, _folder) = host_of_undescribed(endless_start()).await;
+    let (local, request, _folder) = host_of_undescribed(config(), endless_start()).await;
     let handle = local.host().submit(request).await.unwrap();
     with_canary(&local, async {
         until(&handle, Status::Running).await;
@@ -53,7 +53,7 @@ async fn a_start_function_without_end_is_ended_by_a_cancel() {
 #[tokio::test]
 async fn a_start_function_without_end_runs_out_of_fuel() {
     // X1, X2
-    let (local, mut request, _folder) = host_of_undescribed(endless_start()).await;
+    let (local, mut request, _folder) = host_of_undescribed(config(), endless_start()).await;
     request.sandbox.fuel = Some(100_000);
     assert_eq!(failure(&local, request).await.kind, FailureKind::OutOfFuel);
 }

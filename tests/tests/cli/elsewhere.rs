@@ -84,6 +84,7 @@ fn tokens_and_secrets_are_not_made_here_for_who_means_a_host_elsewhere() {
         let error = Ran::of(&mut command).failed(2);
         has(&error, "AU_HOST");
         has(&error, "works on a data folder");
+        has(&error, "try: run it on the machine of that host");
     }
 }
 

@@ -1,13 +1,23 @@
 //! What a terminal is shown. `script` of util-linux, which every Debian has, plays the terminal.
 
+use std::io::{Read, Write};
+
 use super::*;
+
+/// What is written before a screen is drawn anew.
+const ANEW: &str = "\u{1b}[H\u{1b}[2J";
 
 /// What a terminal shows of `$AU …` in a shell, whose own output goes where the words say.
 fn shown(folder: &Folder, words: &str) -> Ran {
+    Ran::of(terminal(folder, words).stdin(Stdio::null()))
+}
+
+/// A terminal with `$AU …` in it. What comes on stdin is typed.
+fn terminal(folder: &Folder, words: &str) -> Command {
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &format!("{} {words}", program().display()), "/dev/null"]);
     command.current_dir(folder.0.path()).env("AU_DATA", folder.data()).env("TERM", "xterm").env("SHELL", "/bin/sh");
-    Ran::of(command.stdin(std::process::Stdio::null()))
+    command
 }
 
 #[test]
@@ -63,4 +73,30 @@ fn an_error_on_a_terminal_has_its_three_lines() {
     let lines: Vec<_> =
         error.lines().filter(|line| ["error:", "  why:", "  try:"].iter().any(|start| line.contains(start))).collect();
     assert_eq!(lines.len(), 3, "{error}");
+}
+
+#[test]
+fn top_is_drawn_anew_as_jobs_come_until_q_is_typed() {
+    let folder = Folder::filled();
+    let mut top = terminal(&folder, "top").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut screen = top.stdout.take().unwrap();
+    let mut seen = String::new();
+    // It is drawn every second, so that each read ends.
+    let mut sees = |what: &str| {
+        let began = Instant::now();
+        while !seen.contains(what) {
+            assert!(began.elapsed() < LONG, "never shown: {what}: {seen:?}");
+            let mut piece = [0; 4096];
+            let count = screen.read(&mut piece).unwrap();
+            assert_ne!(count, 0, "it ended: {seen:?}");
+            seen.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+        seen.matches(ANEW).count()
+    };
+    sees("q or Ctrl-C leaves");
+    let id = folder.detached(["guest", "spin"]);
+    assert!(sees(&id) >= 2, "it is drawn anew");
+    top.stdin.take().unwrap().write_all(b"q").unwrap();
+    assert_eq!(top.wait().unwrap().code(), Some(0));
+    folder.run(["cancel", &id]).succeeded();
 }

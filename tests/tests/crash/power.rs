@@ -11,7 +11,7 @@ use super::disk::Mounted;
 use super::oracle::History;
 use super::{has, is_root, listen, load, prepare, run, skip};
 
-const CUTS: u32 = 6;
+const CUTS: u32 = 20;
 /// Cuts until the control must have failed: it fails four of five.
 const CONTROLS: u32 = 12;
 const EATMYDATA: &str = "/usr/lib/x86_64-linux-gnu/libeatmydata.so";
@@ -22,7 +22,7 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
         return;
     }
     for cut in 0..CUTS {
-        let broken = cut_after(Duration::from_millis(150 + u64::from(cut) * 70), None);
+        let broken = cut_after(Duration::from_millis(150 + u64::from(cut) * 20), None);
         assert!(broken.is_empty(), "cut {cut}: {broken:#?}");
     }
 }

@@ -112,3 +112,28 @@ impl Hooks for FirstTakeOfOneFails {
         Ok(())
     }
 }
+
+/// The first insert finds no room.
+struct FirstFindsNoRoom(AtomicUsize);
+
+#[async_trait]
+impl Hooks for FirstFindsNoRoom {
+    async fn before_insert(&self, _job: &Job) -> Result<()> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(Error::StorageFull { why: "for a test".into() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A28. That a job which could not be launched has failed, and leaves its key, is a property of every host.
+#[tokio::test]
+async fn a_key_is_free_when_its_job_could_not_be_kept() {
+    let hooks = FirstFindsNoRoom(AtomicUsize::new(0));
+    let host = builder(hooked(&memory(), hooks), &Puppet::new()).build().await.unwrap();
+    let key = Some(IdempotencyKey { name: "once".into(), holds: KeyHolds::WhileKept });
+    let request = Request { key, ..ask("echo") };
+    assert_eq!(host.submit(request.clone()).await.unwrap_err().class().code, "storage_full");
+    assert!(store_is_empty(&host).await);
+    assert_eq!(host.submit(request).await.unwrap().wait(LONG).await.unwrap().status, Status::Completed);
+}

@@ -14,6 +14,9 @@ mod keeping;
 mod puppet;
 mod runtime;
 mod shutdown;
+mod sweeping;
+#[cfg(feature = "wasm")]
+mod temporary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

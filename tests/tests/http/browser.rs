@@ -130,6 +130,13 @@ impl Browser {
         self.command("/goog/cdp/execute", command).await;
     }
 
+    /// A system that wants it `light` or `dark`.
+    pub(crate) async fn prefer(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let command = json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.command("/goog/cdp/execute", command).await;
+    }
+
     /// A picture of the window, a PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
         BASE64_STANDARD.decode(self.read("/screenshot").await.as_str().unwrap()).unwrap()

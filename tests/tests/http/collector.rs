@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use prost::Message as _;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
@@ -39,8 +42,27 @@ struct Kept {
 
 impl Collector {
     pub(crate) fn new() -> Self {
+        Self::taking("http", take)
+    }
+
+    /// One that has this certificate.
+    pub(crate) fn over_tls(made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Self {
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = Arc::new(config.with_single_cert(vec![made.cert.der().clone()], key).unwrap());
+        Self::taking("https", move |mut stream, kept| {
+            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            // Who does not trust it sends nothing.
+            if tls.complete_io(&mut stream).is_ok() {
+                take(StreamOwned::new(tls, stream), kept);
+            }
+        })
+    }
+
+    fn taking(scheme: &str, take: impl Fn(TcpStream, &Mutex<Kept>) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let kept = Arc::<Mutex<Kept>>::default();
         let keeps = Arc::clone(&kept);
         // It ends with the process: a test that is over connects to nothing any more.
@@ -80,7 +102,7 @@ impl Collector {
 }
 
 /// One request; the connection is closed after it.
-fn take(stream: TcpStream, kept: &Mutex<Kept>) {
+fn take(stream: impl Read + Write, kept: &Mutex<Kept>) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

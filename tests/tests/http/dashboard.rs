@@ -41,14 +41,14 @@ impl Desk {
     }
 
     /// Submits a job to the host, as another client of it would.
-    pub(crate) async fn submit(&self, path: &str, kind: &str, body: &str) -> String {
+    pub(crate) async fn submit(&self, path: &str, kind: &str, body: impl AsRef<[u8]>) -> String {
         let url = format!("{}/v1/submit/{path}", self.program.url);
         let post = self.program.client.request(Method::POST, url).header("content-type", kind);
-        let job = json(Answer::of(post.body(body.to_owned()).send().await.unwrap()).await, 202);
+        let job = json(Answer::of(post.body(body.as_ref().to_vec()).send().await.unwrap()).await, 202);
         job["id"].as_str().unwrap().to_owned()
     }
 
-    async fn ended(&self, id: &str) -> Value {
+    pub(crate) async fn ended(&self, id: &str) -> Value {
         json(self.program.get(&format!("/v1/jobs/{id}?wait=1m")).await, 200)
     }
 }

@@ -135,6 +135,37 @@ async fn h9_a_follower_who_never_reads_holds_no_job_back() {
     assert_eq!(count(&all, "log"), 50_000);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn h9_a_follower_who_never_reads_is_cut_off_and_its_place_is_free_again() {
+    let served = Served::with(|limits| {
+        limits.followers = 1;
+        limits.write = Duration::from_secs(2);
+    })
+    .await;
+    // More than the buffers of a connection hold.
+    let job =
+        json(served.post("/v1/submit/guest/log?max-log=64MiB&max-log-lines=100000", OCTETS, number(50_000)).await, 202);
+    let id = job["id"].as_str().unwrap().to_owned();
+    served.finished(&id).await;
+    let path = format!("/v1/jobs/{id}/events");
+    let mut deaf = served.connect();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    std::io::Write::write_all(&mut deaf, head.as_bytes()).unwrap();
+    // It has the one place once it has an answer, of which it reads the beginning.
+    let mut piece = [0; 64];
+    std::io::Read::read_exact(&mut deaf, &mut piece).unwrap();
+    assert!(piece.starts_with(b"HTTP/1.1 200"));
+    problem(served.get(&path).await, 429, "too_many_followers");
+    until("its place", async || {
+        let response = served.ask(Method::GET, &path).send().await.unwrap();
+        (response.status() == 200).then_some(())
+    })
+    .await;
+    let heard = tokio::task::spawn_blocking(move || super::served::read_all(&mut deaf)).await.unwrap();
+    let lines = heard.matches("event: log").count();
+    assert!(lines < 50_000 && !heard.contains("completed"), "it was told all, to the end: {lines} lines");
+}
+
 #[tokio::test]
 async fn h9_hundreds_of_followers_of_one_job_all_hear_its_end() {
     let served = Served::new().await;

@@ -87,7 +87,9 @@ async fn a_wait_ends_with_the_job_or_with_its_time() {
     served.cancel(&id).await;
     let job = json(Answer::of(waiting.await.unwrap().unwrap()).await, 200);
     assert_eq!(job["status"], "cancelled");
-    problem(served.get(&format!("/v1/jobs/{id}?wait=2h")).await, 400, "bad_query");
+    for wrong in ["wait=2h", "wait", "wait=", "wait=true"] {
+        problem(served.get(&format!("/v1/jobs/{id}?{wrong}")).await, 400, "bad_query");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,12 @@
 //! How much comes in, how slowly, and how many at a time.
 
 use std::io::Write;
+use std::process::Command;
 
+use au_host::http::TlsFiles;
+use au_tests::guest;
+
+use super::program::{Folder, program};
 use super::served::{Served, read_all};
 use super::*;
 
@@ -11,10 +16,58 @@ async fn closed(mut stream: std::net::TcpStream) -> String {
     tokio::task::spawn_blocking(move || read_all(&mut stream)).await.unwrap()
 }
 
+/// That there is no room is said to whoever connects, before anything is asked. Connections are let in in their order.
+async fn refused(stream: std::net::TcpStream) {
+    let answer = closed(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("\r\nretry-after: 1\r\n"), "{answer:?}");
+    assert!(
+        answer.contains("\r\ncontent-type: application/problem+json\r\n") && answer.contains("\"busy\""),
+        "{answer}"
+    );
+}
+
 #[tokio::test]
 async fn h1_a_silent_connection_is_closed() {
     let served = Served::with(|limits| limits.first_byte = SOON).await;
     assert_eq!(closed(served.connect()).await, "");
+}
+
+#[tokio::test]
+async fn h1_a_handshake_that_never_ends_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let served = Served::configured(guest::local(guest::config()).await, |config| {
+        config.tls = Some(files);
+        config.limits.head = SOON;
+    })
+    .await;
+    assert_eq!(closed(served.connect()).await, "", "who says nothing");
+    let mut stream = served.connect();
+    // A record of TLS that says it goes on.
+    stream.write_all(&[22, 3, 1, 2, 0]).unwrap();
+    assert_eq!(closed(stream).await, "", "who begins and stops");
+}
+
+#[tokio::test]
+async fn h1_many_slow_heads_hold_nobody_up() {
+    let served = Served::new().await;
+    let slow: Vec<_> = (0..50)
+        .map(|_| {
+            let mut stream = served.connect();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").unwrap();
+            stream
+        })
+        .collect();
+    let answers = futures::future::join_all((0..50).map(|_| served.get("/healthz"))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    // They were there all the time, and each is answered once it goes on.
+    for mut stream in slow {
+        stream.write_all(b"alhost\r\nconnection: close\r\n\r\n").unwrap();
+        assert!(closed(stream).await.starts_with("HTTP/1.1 200"));
+    }
 }
 
 #[tokio::test]
@@ -100,12 +153,7 @@ async fn h1_a_reader_who_takes_nothing_is_cut_off() {
 async fn h2_beyond_the_connections_that_are_taken_is_a_503_and_those_who_go_make_room() {
     let served = Served::with(|limits| limits.connections = 3).await;
     let held: Vec<_> = (0..3).map(|_| served.connect()).collect();
-    let refused = until("a refusal", async || {
-        let answer = served.raw("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-        (!answer.starts_with("HTTP/1.1 200")).then_some(answer)
-    })
-    .await;
-    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503"), "{refused}");
+    refused(served.connect()).await;
     drop(held);
     until("room", async || {
         let answer = served.client.get(served.url("/healthz")).send().await;
@@ -118,11 +166,43 @@ async fn h2_beyond_the_connections_that_are_taken_is_a_503_and_those_who_go_make
 async fn h2_one_peer_has_no_more_connections_than_it_may() {
     let served = Served::with(|limits| limits.connections_per_peer = Some(2)).await;
     let _held = [served.connect(), served.connect()];
-    until("a refusal", async || {
-        let answer = served.raw("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-        (!answer.starts_with("HTTP/1.1 200")).then_some(())
+    refused(served.connect()).await;
+}
+
+#[tokio::test]
+async fn h2_idle_connections_leave_files_for_all_else_however_many_they_are() {
+    if !au_tests::machine::has("prlimit") {
+        return au_tests::machine::skip("no prlimit: there are as many files as this machine gives");
+    }
+    let folder = Folder::new();
+    // None of them is closed for its silence meanwhile.
+    std::fs::write(folder.path().join("data/au-host.toml"), "[http]\nfirst_byte = '1m'\n").unwrap();
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=256:256").arg(program());
+    let server = folder.start(command, &[]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let connect = || {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream
+    };
+    let mut idle: Vec<_> = (0..300).map(|_| connect()).collect();
+    // They are let in in order, and four of five files are theirs: 204.
+    refused(idle.split_off(204).remove(0)).await;
+    // What is let in is served: a job needs files of its own.
+    let mut stream = idle.pop().unwrap();
+    let submit =
+        "POST /v1/submit/guest/echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 3\r\n\r\n[7]";
+    stream.write_all(submit.as_bytes()).unwrap();
+    assert!(closed(stream).await.starts_with("HTTP/1.1 202"));
+    drop(idle);
+    until("room", async || {
+        let answer = server.client.get(format!("{}/healthz", server.url)).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
     })
     .await;
+    let id = server.submit("echo", "[8]").await.unwrap();
+    assert_eq!(json(server.get(&format!("/v1/jobs/{id}?wait=1m")).await, 200)["status"], "completed");
 }
 
 #[tokio::test]

@@ -5,14 +5,17 @@
 mod browser;
 mod calls;
 mod collector;
+mod commands;
 mod dashboard;
 mod events;
 mod jobs;
 mod limits;
 mod logging;
 mod metrics;
+mod middleware;
 mod modules;
 mod openapi;
+mod pages;
 mod program;
 mod quotas;
 mod rates;

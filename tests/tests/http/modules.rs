@@ -1,6 +1,9 @@
 //! `/v1/modules` and `/v1/aliases`.
 
-use au_tests::guest;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use au_tests::{guest, machine};
 use reqwest::Method;
 
 use super::served::Served;
@@ -100,4 +103,40 @@ async fn a_name_is_moved_and_removed_and_the_module_goes_with_its_last_name() {
     served.finished(&id).await;
     assert!(json(served.delete("/v1/modules/guest").await, 200)["module"].is_string());
     problem(served.get("/v1/modules/guest").await, 404, "not_found");
+}
+
+/// A file system of 64 KiB, until it is dropped.
+struct Small(PathBuf);
+
+impl Small {
+    /// Nothing where none can be mounted, which is told.
+    fn mounted(dir: &Path) -> Option<Self> {
+        let mount = || Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(dir).output();
+        let mounted = machine::is_root().then(mount).and_then(Result::ok).is_some_and(|output| output.status.success());
+        if !mounted {
+            machine::skip("a small file system cannot be mounted here: it takes root");
+        }
+        mounted.then(|| Self(dir.to_owned()))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Nothing else can be done about one that stays.
+        drop(Command::new("umount").arg("-l").arg(&self.0).output());
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_finds_no_room_is_a_507_and_leaves_room_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Small::mounted(folder.path()) else { return };
+    let served =
+        Served::configured(guest::local(guest::config()).await, |config| config.spool = Some(disk.0.clone())).await;
+    for _ in 0..2 {
+        let large = served.ask(Method::PUT, "/v1/modules").body(vec![0; 128 << 10]);
+        let full = problem(served.send(large).await, 507, "storage_full");
+        assert!(!full.to_string().contains(folder.path().to_str().unwrap()), "{full}");
+    }
+    json(served.send(served.ask(Method::PUT, "/v1/modules/other").body(other())).await, 201);
 }

@@ -69,17 +69,22 @@ impl Folder {
         if !words.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
+        Program::started(&mut command)
+    }
+}
+
+impl Program {
+    /// Once it says where it listens.
+    pub(crate) fn started(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
         let url = line.split(" at ").nth(1).and_then(|rest| rest.split(';').next());
         let url = url.unwrap_or_else(|| panic!("{line}")).to_owned();
-        Program { child, url, client: client(), stderr }
+        Self { child, url, client: client(), stderr }
     }
-}
 
-impl Program {
     /// From now on all requests carry this token.
     pub(crate) fn authorize(&mut self, token: &str) {
         let carried = [(reqwest::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())];
@@ -238,6 +243,36 @@ async fn two_servers_in_one_folder_share_its_jobs() {
     for server in [&one, &two] {
         assert_eq!(json(server.get(&format!("/v1/jobs/{id}?wait=1m")).await, 200)["status"], "cancelled");
     }
+}
+
+/// The value of a gauge.
+async fn gauge(server: &Program, name: &str) -> f64 {
+    let text = server.get("/metrics").await.text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("no {name}: {text}"))
+}
+
+#[tokio::test]
+async fn figures_of_what_waits_and_runs_are_of_the_folder_and_the_same_at_each_server() {
+    let folder = Folder::new();
+    let servers = [folder.serve(&["--slots", "1"]), folder.serve(&["--slots", "1"])];
+    assert_eq!(gauge(&servers[0], "au_queue_age_seconds").await, 0.0, "nothing waits");
+    for _ in 0..4 {
+        servers[0].submit("spin", "[]").await.unwrap();
+    }
+    servers[1].submit("echo?delay=1h", "[]").await.unwrap();
+    for server in &servers {
+        for (name, count) in [("au_jobs_running", 2.0), ("au_jobs_due", 2.0), ("au_jobs_pending", 3.0)] {
+            until(name, async || (gauge(server, name).await == count).then_some(())).await;
+        }
+    }
+    // It is that of the one that waits, as old as it may be, and not of one that runs or has its time to come.
+    let ages = [&servers[0], &servers[1], &servers[0]];
+    let ages = futures::future::join_all(ages.map(|server| gauge(server, "au_queue_age_seconds"))).await;
+    assert!(ages.iter().all(|age| *age > 0.0 && *age < 3600.0), "{ages:?}");
+    let before = gauge(&servers[0], "au_queue_age_seconds").await;
+    let after = gauge(&servers[1], "au_queue_age_seconds").await;
+    assert!(before < after && after < before + 60.0, "{before} at one and then {after} at the other");
 }
 
 #[tokio::test]

@@ -151,11 +151,30 @@ async fn h3_heads_that_are_too_large_or_mean_two_things_are_refused() {
 #[tokio::test]
 async fn h3_a_body_of_two_lengths_is_read_by_one_rule_and_its_connection_ends() {
     let served = Served::new().await;
-    // RFC 9112 §6.1: the chunks win, or it is refused; the rest is never read as another request.
-    let smuggled = "POST /v1/call/guest/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n\
-        0\r\n\r\nGET /v1/modules HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    let answer = served.raw(smuggled).await;
-    assert!(answer.matches("HTTP/1.1 ").count() == 1 || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    // RFC 9112 §6.3: the chunks win, and the connection is closed; the rest is never read as another request.
+    let (length, chunks) = ("content-length: 5\r\n", "transfer-encoding: chunked\r\n");
+    for lengths in [format!("{length}{chunks}"), format!("{chunks}{length}")] {
+        let smuggled = format!(
+            "POST /v1/call/guest/echo HTTP/1.1\r\nhost: localhost\r\n{lengths}\r\n0\r\n\r\n\
+             GET /v1/modules HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        );
+        let answer = served.raw(smuggled).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n[]"), "{answer}");
+        assert!(answer.matches("HTTP/1.1 ").count() == 1 && answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn h3_lines_that_end_in_a_line_feed_alone_are_one_request() {
+    let served = Served::new().await;
+    // RFC 9112 §2.2 lets a recipient take it for the end of a line. Who takes it for a part of one sees other requests.
+    for head in [
+        "GET /healthz HTTP/1.1\nhost: localhost\nconnection: close\n\n",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\nconnection: close\r\n\n",
+    ] {
+        let answer = served.raw(head).await;
+        assert!(answer.matches("HTTP/1.1 ").count() == 1 && answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
 }
 
 #[tokio::test]

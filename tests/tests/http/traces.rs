@@ -188,6 +188,28 @@ async fn a_collector_that_is_not_there_costs_a_warning_and_one_that_hangs_two_se
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn over_tls_a_collector_is_known_by_the_certificate_that_is_named() {
+    let folder = Folder::new();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = folder.path().join("cert.pem");
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    let collector = Collector::over_tls(&made);
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url);
+    let of = ("outcome", "completed");
+    for (set, known) in [
+        (&[endpoint][..], false),
+        (&[endpoint, ("OTEL_EXPORTER_OTLP_CERTIFICATE", certificate.to_str().unwrap())], true),
+    ] {
+        let program = folder.start(with(set), &[]);
+        let id = program.submit("echo", "[1]").await.unwrap();
+        assert_eq!(finished(&program, &id).await["status"], "completed");
+        let said = ended(program);
+        assert_eq!(said.contains("spans of traces were not taken"), !known, "{said}");
+        assert_eq!(collector.all("attempt echo", of).len(), usize::from(known));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_cannot_be_one_is_said_so_and_stops_nothing() {
     let folder = Folder::new();
     for set in [("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")] {

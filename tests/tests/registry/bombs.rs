@@ -1,5 +1,7 @@
 //! Small modules that are dear to compile, made byte by byte: text would take longer to assemble than they take to refuse.
 
+use au_host::registry::ScanLimits;
+
 /// An unsigned LEB128 number.
 fn number(mut value: u32, out: &mut Vec<u8>) {
     while value >= 0x80 {
@@ -78,6 +80,66 @@ fn tables_of_branches(depth: u32, targets: u32) -> Vec<u8> {
     functions(1, 1, &code)
 }
 
+/// A type that takes and gives so many values; type 1 where it comes after the usual one.
+fn wide(values: u8) -> Vec<u8> {
+    let many = [vec![values], vec![0x7f; values.into()]].concat();
+    let gives = [&[0x60, 0][..], &many].concat();
+    let both = [&[0x60][..], &many, &many].concat();
+    section(1, &[&[3, 0x60, 0, 0][..], &both, &gives].concat())
+}
+
+/// One function with this code, among these types; its own takes and gives nothing.
+fn function(types: Vec<u8>, code: &[u8]) -> Vec<u8> {
+    let body = [&[0][..], code, &[0x0b]].concat();
+    let mut sized = vec![1];
+    number(u32::try_from(body.len()).unwrap(), &mut sized);
+    sized.extend(body);
+    module(&[types, items(3, 1, &[0]), section(10, &sized)])
+}
+
+/// Loops after loops, each of which takes and gives a hundred values.
+fn handing_round(loops: usize) -> Vec<u8> {
+    let (fill, drops) = ([0x41, 0].repeat(100), vec![0x1a; 100]);
+    function(wide(100), &[fill, [0x03, 1, 0x0b].repeat(loops), drops].concat())
+}
+
+/// A table of branches that each take a hundred values along.
+fn handing_on(targets: u32) -> Vec<u8> {
+    let mut table = vec![0x0e];
+    number(targets, &mut table);
+    table.extend(vec![0; targets as usize + 1]);
+    // block (of type 2); a hundred values; which of the targets; br_table; end; drop all
+    let (fill, drops) = ([0x41, 0].repeat(101), vec![0x1a; 100]);
+    function(wide(100), &[vec![0x02, 2], fill, table, vec![0x0b], drops].concat())
+}
+
+/// One segment of so many elements.
+fn elements(count: u32) -> Vec<u8> {
+    let mut body = vec![1, 1, 0];
+    number(count, &mut body);
+    body.extend(vec![0; count as usize]);
+    module(&[types(), items(3, 1, &[0]), section(9, &body), items(10, 1, &[2, 0, 0x0b])])
+}
+
+fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+    [b"\0asm\x0d\0\x01\0".to_vec(), sections.concat()].concat()
+}
+
+/// The name of each limit. A new one is missed here by the compiler.
+pub(crate) fn limits() -> Vec<&'static str> {
+    macro_rules! names {
+        ($($name:ident)*) => {{
+            let ScanLimits { $($name: _),* } = ScanLimits::default();
+            vec![$(stringify!($name)),*]
+        }};
+    }
+    names! {
+        bytes functions types imports exports globals body locals all_locals nesting blocks blocks_by_locals block_values
+        branch_targets moved_values segments elements tables table_elements memories custom_sections custom_bytes modules
+        components instances depth
+    }
+}
+
 /// Every bomb of the catalogue, and the limit that must stop it.
 pub(crate) fn all() -> Vec<(Vec<u8>, &'static str)> {
     let passive = [1, 0];
@@ -106,13 +168,19 @@ pub(crate) fn all() -> Vec<(Vec<u8>, &'static str)> {
         (module(&[items(4, 100, &table)]), "tables"),
         (module(&[items(4, 1, &[0x70, 0, 0x80, 0xad, 0xe2, 0x04])]), "table_elements"),
         (module(&vec![section(0, &[1, b'x']); 1_000]), "custom_sections"),
-        ([b"\0asm\x0d\0\x01\0".to_vec(), inner.repeat(1_000)].concat(), "modules"),
+        (module(&vec![section(0, &[vec![1, b'x'], vec![0; 25 << 20]].concat()); 2]), "custom_bytes"),
+        (handing_round(200), "block_values"),
+        (handing_on(2_000), "moved_values"),
+        (elements(200_000), "elements"),
+        (component(&[inner.repeat(1_000)]), "modules"),
+        (component(&vec![section(4, &component(&[])); 1_000]), "components"),
+        // Core instances of exports, of which there are none.
+        (component(&[items(2, 100_000, &[1, 0])]), "instances"),
         (nested(100), "depth"),
     ]
 }
 
 /// Components in components.
 fn nested(depth: u32) -> Vec<u8> {
-    let header = b"\0asm\x0d\0\x01\0".to_vec();
-    (0..depth).fold(header.clone(), |inner, _| [header.clone(), section(4, &inner)].concat())
+    (0..depth).fold(component(&[]), |inner, _| component(&[section(4, &inner)]))
 }

