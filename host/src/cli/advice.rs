@@ -67,7 +67,7 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
     }
 }
 
-/// In whole seconds, and one at least.
+/// In whole seconds, rounded up: who comes back on time must not come too early.
 fn whole(wait: Duration) -> Duration {
     Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }

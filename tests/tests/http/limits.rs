@@ -3,11 +3,10 @@
 use std::io::Write;
 use std::process::Command;
 
-use au_host::http::TlsFiles;
 use au_tests::guest;
 
 use super::program::{Folder, program};
-use super::served::{Served, read_all};
+use super::served::{Served, read_all, self_signed};
 use super::*;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -35,10 +34,7 @@ async fn h1_a_silent_connection_is_closed() {
 #[tokio::test]
 async fn h1_a_handshake_that_never_ends_is_closed() {
     let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let files = self_signed(folder.path(), "localhost");
     let served = Served::configured(guest::local(guest::config()).await, |config| {
         config.tls = Some(files);
         config.limits.head = SOON;

@@ -11,6 +11,7 @@ use reqwest::{Client, Method};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::served::self_signed;
 use super::*;
 
 /// A data folder with the guest in it.
@@ -342,12 +343,10 @@ async fn a_socket_is_its_owners_alone_and_goes_with_its_server() {
 #[tokio::test]
 async fn with_a_certificate_it_speaks_tls() {
     let folder = Folder::new();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let files = self_signed(folder.path(), "localhost");
     let mut program = folder.serve(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
     let port = program.url.strip_prefix("https://127.0.0.1:").unwrap().to_owned();
-    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let trusted = reqwest::Certificate::from_pem(&std::fs::read(&files.certificate).unwrap()).unwrap();
     program.client = Client::builder().no_proxy().tls_certs_only([trusted]).build().unwrap();
     program.url = format!("https://localhost:{port}");
     let answer = program.ask(Method::POST, "/v1/call/guest/echo").body("[1]").send().await.unwrap();

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use au_host::http::{Auth, HttpConfig, HttpLimits, Listen, Server};
+use au_host::http::{Auth, HttpConfig, HttpLimits, Listen, Server, TlsFiles};
 use au_host::{GrantCeiling, Local, LocalConfig, NewToken, SandboxPolicy, Scope};
 use au_tests::guest;
 use reqwest::{Client, Method, RequestBuilder};
@@ -171,4 +171,13 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> String {
         }
     }
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A certificate of its own for `name`, and its key, in this folder.
+pub(crate) fn self_signed(folder: &std::path::Path, name: &str) -> TlsFiles {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let files = TlsFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    files
 }

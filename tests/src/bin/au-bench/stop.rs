@@ -21,16 +21,20 @@ const CALLS: usize = 3_000;
 pub(crate) fn measure(effort: Effort, table: &mut Table) {
     let ours = Ours::open(LocalConfig::default());
     let calls: Sample = (0..effort.of_usual(CANCELS)).map(|_| cancelled_call(&ours)).collect();
-    table.add(millis("cancel of a tight loop, p50", calls.median(), 1.0, tail(&calls)));
+    table.add(millis("cancel of a tight loop, p50", calls.median(), Limit::AtMost(1.0), tail(&calls)));
     let jobs: Sample = (0..effort.of_usual(JOB_CANCELS)).map(|_| cancelled_job(&ours)).collect();
-    let (figure, most) = ("the same of a durable job, to its kept end, p50", Limit::None);
-    table.add(Row { limit: most, ..millis(figure, jobs.median(), 1.0, tail(&jobs)) });
+    table.add(millis("the same of a durable job, to its kept end, p50", jobs.median(), Limit::None, tail(&jobs)));
     let crowd = in_a_crowd(&ours, effort.of_usual(CALLS));
-    table.add(millis("short call beside 64 endless jobs, p99", crowd.quantile(0.99), 10.0, tail(&crowd)));
+    table.add(millis(
+        "short call beside 64 endless jobs, p99",
+        crowd.quantile(0.99),
+        Limit::AtMost(10.0),
+        tail(&crowd),
+    ));
 }
 
-fn millis(figure: &'static str, seconds: f64, most: f64, beside: String) -> Row {
-    Row { figure, found: Found::Value(seconds * 1e3), unit: "ms", limit: Limit::AtMost(most), beside }
+fn millis(figure: &'static str, seconds: f64, limit: Limit, beside: String) -> Row {
+    Row { figure, found: Found::Value(seconds * 1e3), unit: "ms", limit, beside }
 }
 
 fn tail(sample: &Sample) -> String {
