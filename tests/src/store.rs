@@ -7,6 +7,7 @@ use au_host::Store;
 use crate::properties;
 use crate::suite::Property;
 
+mod blobs;
 pub mod jobs;
 mod keys;
 mod listing;
@@ -48,6 +49,8 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "the keys of one principal are its own" => keys::of_each_principal,
     "a note reads back as it was put last, and is gone when removed" => notes::put_and_removed,
     "notes are read by the beginning of their names, in order" => notes::by_prefix,
+    "a blob of any size reads back as it was put last, and is gone when removed" => blobs::put_and_removed,
+    "of blobs put at once under one name one is there whole" => blobs::put_at_once,
     "due jobs start by priority, then due time, then age" => take::order,
     "a job is not started before its time" => take::not_before_its_time,
     "no more are started than asked for" => take::at_most_limit,
@@ -83,6 +86,7 @@ pub const SHARED: &[Property<Open>] = properties![
     "no job is given to two of many handles" => shared::no_job_twice,
     "of racing finishes through many handles one wins" => shared::one_finish_wins,
     "a note that one handle put, another reads" => notes::shared,
+    "a blob that one handle put, another reads" => blobs::shared,
     "one key names one job through many handles" => shared::one_key,
     "another handle hears of a change" => shared::hint,
     "whoever begins to listen is told to look, for what changed meanwhile" => shared::first_hint,

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
@@ -121,6 +122,19 @@ impl Store for MemoryStore {
         Ok(from.take(limit).map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect())
     }
 
+    async fn put_blob(&self, name: &str, blob: &Bytes) -> Result<()> {
+        self.jobs().blobs.insert(name.to_owned(), blob.clone());
+        Ok(())
+    }
+
+    async fn blob(&self, name: &str) -> Result<Option<Bytes>> {
+        Ok(self.jobs().blobs.get(name).cloned())
+    }
+
+    async fn remove_blob(&self, name: &str) -> Result<bool> {
+        Ok(self.jobs().blobs.remove(name).is_some())
+    }
+
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         let jobs = self.jobs();
         let due = || jobs.pending.iter().map(|(_, at, _)| *at).filter(|at| *at <= now);
@@ -156,6 +170,7 @@ struct Jobs {
     kept: BTreeMap<JobId, Kept>,
     keys: HashMap<Vec<u8>, JobId>,
     notes: BTreeMap<String, Vec<u8>>,
+    blobs: HashMap<String, Bytes>,
     workers: HashMap<WorkerId, Timestamp>,
     pending: BTreeSet<Turn>,
     running: BTreeSet<Turn>,

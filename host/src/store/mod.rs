@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::attempt::LogEntry;
@@ -17,10 +18,16 @@ use crate::job::{Counts, Job, State, Status, Summary};
 use crate::quota::{Held, Quotas};
 use crate::time::Timestamp;
 
+#[cfg(feature = "records")]
+mod codec;
+#[cfg(feature = "records")]
+mod columns;
 #[cfg(feature = "file")]
 pub mod file;
 pub mod memory;
 mod open;
+#[cfg(feature = "records")]
+mod record;
 
 pub use open::{Durability, open};
 
@@ -91,6 +98,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads at most `limit` notes whose names begin so, in the order of their names. The note of one name alone comes first
     /// among those that begin with it.
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>>;
+
+    /// Keeps a blob under a name, in place of the one before: bytes that hosts on this store share, such as a module, and that
+    /// may be many. A reader sees the one before or the whole of this one.
+    async fn put_blob(&self, name: &str, blob: &Bytes) -> Result<()>;
+
+    /// Reads a blob; `None`: there is none of this name.
+    async fn blob(&self, name: &str) -> Result<Option<Bytes>>;
+
+    /// Forgets a blob, and says whether there was one.
+    async fn remove_blob(&self, name: &str) -> Result<bool>;
 
     /// How many jobs wait and run at `now`, at a cost that does not depend on how many have finished.
     async fn depth(&self, now: Timestamp) -> Result<Depth>;

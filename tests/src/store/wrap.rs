@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Counts, Held, Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::Open;
@@ -102,6 +103,18 @@ impl Store for Picked {
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
         (self.pick)().notes(prefix, limit).await
+    }
+
+    async fn put_blob(&self, name: &str, blob: &Bytes) -> Result<()> {
+        (self.pick)().put_blob(name, blob).await
+    }
+
+    async fn blob(&self, name: &str) -> Result<Option<Bytes>> {
+        (self.pick)().blob(name).await
+    }
+
+    async fn remove_blob(&self, name: &str) -> Result<bool> {
+        (self.pick)().remove_blob(name).await
     }
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {

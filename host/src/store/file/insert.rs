@@ -3,13 +3,13 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payloads::Placed;
-use super::record;
-use super::row::{Columns, job_id};
+use super::row::job_id;
 use super::writer::{Applied, Work};
 use crate::error::Error;
 use crate::id::{JobId, WorkerId};
-use crate::job::{Job, KeyHolds, Spec};
-use crate::store::Inserted;
+use crate::job::{Job, KeyHolds};
+use crate::store::columns::{Columns, holds_code, signed, tags};
+use crate::store::{Inserted, record};
 use crate::time::Timestamp;
 
 /// A job in the form it is kept in.
@@ -131,47 +131,5 @@ impl Work for Insertion {
 
     fn undone(&mut self) {
         self.keep(false);
-    }
-}
-
-/// A count as SQLite has it.
-pub(super) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// How [`KeyHolds`] is written in a row. Never renumbered.
-fn holds_code(holds: KeyHolds) -> i64 {
-    match holds {
-        KeyHolds::WhileKept => 0,
-        KeyHolds::UntilFinished => 1,
-    }
-}
-
-/// What lists find a job by.
-pub(super) fn tags(spec: &Spec) -> Vec<Vec<u8>> {
-    let principal = spec.options.principal.iter().map(|principal| Tag::Principal(principal));
-    let labels = spec.options.labels.iter().map(|(name, value)| Tag::Label(name, value));
-    std::iter::once(Tag::Function(&spec.function)).chain(principal).chain(labels).map(Tag::bytes).collect()
-}
-
-/// A property that lists can ask for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Tag<'a> {
-    Function(&'a str),
-    Principal(&'a str),
-    Label(&'a str, &'a str),
-}
-
-impl Tag<'_> {
-    /// How it is written in the index. No two are written alike.
-    pub(super) fn bytes(self) -> Vec<u8> {
-        match self {
-            Self::Function(function) => [b"f", function.as_bytes()].concat(),
-            Self::Principal(principal) => [b"p", principal.as_bytes()].concat(),
-            Self::Label(name, value) => {
-                let length = (name.len() as u64).to_le_bytes();
-                [b"l".as_slice(), &length, name.as_bytes(), value.as_bytes()].concat()
-            }
-        }
     }
 }

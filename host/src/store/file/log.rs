@@ -2,12 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::record;
 use super::row;
 use super::writer::Applied;
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::JobId;
+use crate::store::record;
 
 /// Lines of one row. Whoever reads a few lines reads the whole of a row.
 const ROW: usize = 256;

@@ -1,5 +1,5 @@
-//! Keeps jobs in a folder: `jobs.db` (SQLite) for records and small payloads, `payloads/` for large ones, `workers/` for
-//! who is alive. Survives a killed process, and a power cut too unless told otherwise.
+//! Keeps jobs in a folder: `jobs.db` (SQLite) for records and small payloads, `payloads/` for large ones, `blobs/`
+//! for blobs, `workers/` for who is alive. Survives a killed process, and a power cut too unless told otherwise.
 //!
 //! Several processes may share the folder, on one machine: locks and shared memory do not work over a network.
 
@@ -8,9 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use rusqlite::Connection;
 
+use super::codec::Damage;
+use super::columns;
+use super::record::Record;
 use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, logged};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
@@ -21,16 +25,16 @@ use crate::quota::Held;
 use crate::time::Timestamp;
 
 mod advance;
+mod blobs;
 mod checkpoint;
-mod codec;
 mod depth;
 mod fault;
+mod folder;
 mod insert;
 mod log;
 mod notes;
 mod payloads;
 mod readers;
-mod record;
 mod remove;
 mod row;
 mod scan;
@@ -42,10 +46,10 @@ mod workers;
 mod writer;
 
 use self::advance::Advance;
+use self::blobs::Blobs;
 use self::insert::Insertion;
 use self::payloads::{Payloads, Placed};
 use self::readers::Readers;
-use self::record::Record;
 use self::row::Whole;
 use self::schema::Database;
 use self::take::Taking;
@@ -64,6 +68,7 @@ pub struct FileStore {
     watch: Watch,
     readers: Arc<Readers>,
     payloads: Arc<Payloads>,
+    blobs: Arc<Blobs>,
     workers: Arc<Workers>,
     health: Health,
 }
@@ -79,11 +84,13 @@ impl FileStore {
         let health = Health::new(database.clone());
         let workers = Arc::new(Workers::new(database.folder()));
         let payloads = Payloads::new(database.folder(), database.durability(), Arc::clone(&workers), health.clone());
+        let blobs = Blobs::new(database.folder(), database.durability(), Arc::clone(&workers), health.clone());
         Ok(Self {
             writer: Writer::start(connection, health.clone())?,
             watch: Watch::new(database.clone()),
             readers: Arc::new(Readers::new(database)),
             payloads: Arc::new(payloads),
+            blobs: Arc::new(blobs),
             workers,
             health,
         })
@@ -146,7 +153,7 @@ impl FileStore {
         match self.load(whole).await {
             Ok(job) => Ok(Some(job)),
             Err(Error::Corrupt { why, .. }) => {
-                let damage = codec::Damage::new(why);
+                let damage = Damage::new(why);
                 self.writer
                     .write(move |connection: &Connection| row::set_aside(connection, id, &damage).map(Ok))
                     .await?;
@@ -239,7 +246,7 @@ impl Store for FileStore {
     }
 
     async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
-        let (pieces, bytes) = (log::pieces(entries), insert::signed(logged(entries)));
+        let (pieces, bytes) = (log::pieces(entries), columns::signed(logged(entries)));
         self.writer.write(move |connection: &Connection| log::append(connection, id, &pieces, bytes)).await
     }
 
@@ -293,6 +300,21 @@ impl Store for FileStore {
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
         self.readers.read(|connection| notes::read(connection, prefix, limit))
+    }
+
+    async fn put_blob(&self, name: &str, blob: &Bytes) -> Result<()> {
+        let (blobs, name, blob) = (Arc::clone(&self.blobs), name.to_owned(), blob.clone());
+        self.readers.blocking(move || blobs.put(&name, &blob)).await
+    }
+
+    async fn blob(&self, name: &str) -> Result<Option<Bytes>> {
+        let (blobs, name) = (Arc::clone(&self.blobs), name.to_owned());
+        self.readers.blocking(move || blobs.get(&name)).await
+    }
+
+    async fn remove_blob(&self, name: &str) -> Result<bool> {
+        let (blobs, name) = (Arc::clone(&self.blobs), name.to_owned());
+        self.readers.blocking(move || blobs.remove(&name)).await
     }
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {

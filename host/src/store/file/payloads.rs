@@ -3,24 +3,24 @@
 //! A file is written under another name, synced and renamed before the row that names it is committed. What a crash
 //! leaves over names its maker, so that it can be told from what is being written right now.
 
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Dir;
 
-use super::codec::Damage;
-use super::record::Stored;
+use super::fault;
+use super::folder::Folder;
 use super::workers::{self, Workers};
 use super::writer::Health;
-use super::{fault, schema};
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::payload::Payload;
 use crate::store::Durability;
+use crate::store::codec::Damage;
+use crate::store::record::Stored;
 
 /// Largest payload that is kept in its row.
 pub(super) const INLINE: u64 = 32 * 1024;
@@ -76,8 +76,7 @@ impl Drop for Written {
 /// The payload files of one data folder.
 #[derive(Debug)]
 pub(super) struct Payloads {
-    path: PathBuf,
-    durability: Durability,
+    folder: Folder,
     workers: Arc<Workers>,
     health: Health,
     written: AtomicU64,
@@ -85,7 +84,7 @@ pub(super) struct Payloads {
 
 impl Payloads {
     pub(super) fn new(data: &Path, durability: Durability, workers: Arc<Workers>, health: Health) -> Self {
-        Self { path: data.join("payloads"), durability, workers, health, written: AtomicU64::new(0) }
+        Self { folder: Folder::new(data.join("payloads"), durability), workers, health, written: AtomicU64::new(0) }
     }
 
     /// Writes a payload to a file of its own, and waits for the disk. Blocks.
@@ -102,46 +101,15 @@ impl Payloads {
     }
 
     fn write_new(&self, job: JobId, bytes: &[u8]) -> io::Result<Written> {
-        let folder = Arc::new(self.open_or_make()?);
+        let folder = Arc::new(self.folder.open_or_make()?);
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let name = format!("{job}.{}.{number}", self.workers.handle()?);
         let mut file = Written { folder, name: format!("{name}.new"), keep: false };
-        self.fill(&file, bytes)?;
+        self.folder.fill(&file.folder, &file.name, bytes)?;
         file.folder.rename(&file.name, &file.folder, &name)?;
         file.name = name;
-        self.sync_folder()?;
+        self.folder.sync()?;
         Ok(file)
-    }
-
-    fn fill(&self, file: &Written, bytes: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut open = file.folder.open_with(&file.name, options.write(true).create_new(true))?;
-        open.write_all(bytes)?;
-        if self.durability == Durability::Fsync { open.sync_data() } else { Ok(()) }
-    }
-
-    /// Makes the names in the folder last. Not through `Dir`, whose handle is one that cannot be synced.
-    fn sync_folder(&self) -> io::Result<()> {
-        if self.durability == Durability::Fsync { std::fs::File::open(&self.path)?.sync_all() } else { Ok(()) }
-    }
-
-    fn open(&self) -> io::Result<Dir> {
-        Dir::open_ambient_dir(&self.path, ambient_authority())
-    }
-
-    fn open_or_make(&self) -> io::Result<Dir> {
-        match self.open() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                workers::make_private(&self.path)?;
-                if self.durability == Durability::Fsync {
-                    schema::sync_names(&self.path)?;
-                }
-                self.open()
-            }
-            opened => opened,
-        }
     }
 
     /// The payload that is stored so; `None`: its file is not there. Blocks.
@@ -161,7 +129,7 @@ impl Payloads {
     }
 
     fn read_file(&self, name: &str, length: u64) -> io::Result<Bytes> {
-        let file = self.open()?.open(name)?;
+        let file = self.folder.open()?.open(name)?;
         let mut bytes = Vec::with_capacity(usize::try_from(length.min(file.metadata()?.len())).unwrap_or(0));
         // One byte more than it should have shows that it is too long; no more than that is read of what is not ours.
         file.take(length.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -170,7 +138,7 @@ impl Payloads {
 
     /// Deletes files that no row names any more. Blocks.
     pub(super) fn delete(&self, names: &[String]) {
-        let Ok(folder) = self.open() else { return };
+        let Ok(folder) = self.folder.open() else { return };
         for name in names {
             if let Err(error) = folder.remove_file(name) {
                 tracing::warn!(file = name, %error, "a payload that nothing names stays until it is swept");
@@ -180,7 +148,7 @@ impl Payloads {
 
     /// Deletes the files of dead makers that `is_named` does not know. Blocks.
     pub(super) fn sweep(&self, mut is_named: impl FnMut(JobId, &str) -> Result<bool>) -> Result<()> {
-        let names = workers::read_names(&self.path).map_err(|error| fault::file("payloads", &error))?;
+        let names = workers::read_names(&self.folder.path).map_err(|error| fault::file("payloads", &error))?;
         let mut left_over = Vec::new();
         for name in names {
             let Some((job, maker)) = origin(&name) else { continue };

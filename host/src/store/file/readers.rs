@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::fault;
-use super::record::Record;
 use super::row::{self, Checked, select};
 use super::schema::Database;
 use crate::error::{Error, Result};
 use crate::id::JobId;
+use crate::store::record::Record;
 
 /// Most connections that are kept open, and most reads that may take long at one time.
 const MOST: usize = 4;

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::codec::Damage;
-use super::insert;
 use super::payloads::Placed;
-use super::record::{self, Record};
 use crate::error::Error;
 use crate::id::{JobId, WorkerId};
-use crate::job::{Phase, State};
+use crate::job::State;
+use crate::store::codec::Damage;
+use crate::store::columns::{self, Columns};
+use crate::store::record::{self, Record};
 use crate::time::Timestamp;
 
 /// `SELECT` of the columns that [`read`] reads, in its order, and what is given. The bytes of payloads are not among them.
@@ -83,29 +83,6 @@ pub(super) fn job_id(row: &Row<'_>, column: usize) -> rusqlite::Result<JobId> {
     row.get::<_, [u8; 16]>(column).map(JobId::from_bytes)
 }
 
-/// What is written beside a state, for the indexes.
-#[derive(Debug)]
-pub(super) struct Columns {
-    pub(super) status: i64,
-    pub(super) version: i64,
-    pub(super) due: Option<i64>,
-    pub(super) worker: Option<WorkerId>,
-    pub(super) finished: Option<i64>,
-}
-
-impl Columns {
-    pub(super) fn of(state: &State) -> Self {
-        let (due, worker) = match state.phase {
-            Phase::Pending { run_at } => (Some(run_at.as_micros()), None),
-            Phase::Running { worker, since } => (Some(since.as_micros()), Some(worker)),
-            _ => (None, None),
-        };
-        let version = i64::try_from(state.version).unwrap_or(i64::MAX);
-        let finished = state.finished().map(Timestamp::as_micros);
-        Self { status: record::status_code(state.status()), version, due, worker, finished }
-    }
-}
-
 /// A state in the form it is kept in.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -145,7 +122,7 @@ impl Kept {
             self.record,
             self.output.as_ref().and_then(Placed::inline),
             columns.finished,
-            self.output.as_ref().map_or(0, |output| insert::signed(output.stored().length)),
+            self.output.as_ref().map_or(0, |output| columns::signed(output.stored().length)),
         ])?;
         Ok(changed == 1)
     }

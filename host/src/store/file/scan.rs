@@ -2,11 +2,11 @@
 
 use rusqlite::{CachedStatement, Connection, ToSql, params};
 
-use super::insert::Tag;
-use super::record::status_code;
 use super::row::{self, select};
 use crate::id::JobId;
 use crate::job::Summary;
+use crate::store::columns::Tag;
+use crate::store::record::status_code;
 use crate::store::{Filter, Query};
 use crate::time::Timestamp;
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::record;
 use crate::job::{Counts, Status};
 use crate::quota::{Held, Quotas};
+use crate::store::record;
 
 pub(super) fn held(connection: &Connection, principal: &str) -> rusqlite::Result<Held> {
     let mut statement = connection

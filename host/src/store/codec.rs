@@ -9,32 +9,32 @@ use serde::de::DeserializeOwned;
 /// What is wrong with a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Damage(pub(super) String);
+pub(in crate::store) struct Damage(pub(in crate::store) String);
 
 impl Damage {
-    pub(super) fn new(why: impl Into<String>) -> Self {
+    pub(in crate::store) fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
 
 /// Builds a record.
 #[derive(Debug)]
-pub(super) struct Encoder(Vec<u8>);
+pub(in crate::store) struct Encoder(Vec<u8>);
 
 impl Encoder {
     /// A record of this format.
-    pub(super) fn new(format: u8) -> Self {
+    pub(in crate::store) fn new(format: u8) -> Self {
         let mut bytes = Vec::with_capacity(192);
         bytes.push(format);
         Self(bytes)
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(in crate::store) fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
     /// Small numbers take few bytes (LEB128).
-    pub(super) fn number(&mut self, mut number: u64) {
+    pub(in crate::store) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
@@ -43,16 +43,16 @@ impl Encoder {
     }
 
     /// Numbers near zero on either side take few bytes.
-    pub(super) fn signed(&mut self, number: i64) {
+    pub(in crate::store) fn signed(&mut self, number: i64) {
         self.number(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(in crate::store) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.raw(text.as_bytes());
     }
 
-    pub(super) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+    pub(in crate::store) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.number(u64::from(value.is_some()));
         if let Some(value) = value {
             write(self, value);
@@ -60,13 +60,13 @@ impl Encoder {
     }
 
     /// For what is rare and has many parts.
-    pub(super) fn json<T: Serialize>(&mut self, value: &T) {
+    pub(in crate::store) fn json<T: Serialize>(&mut self, value: &T) {
         // None of the types kept this way has a map with keys that are not text, the one thing that could fail.
         self.text(&serde_json::to_string(value).unwrap_or_default());
     }
 
     /// The record, its checksum at the end.
-    pub(super) fn seal(mut self) -> Vec<u8> {
+    pub(in crate::store) fn seal(mut self) -> Vec<u8> {
         let sum = crc32fast::hash(&self.0);
         self.raw(&sum.to_le_bytes());
         self.0
@@ -75,11 +75,11 @@ impl Encoder {
 
 /// Takes a record apart.
 #[derive(Debug)]
-pub(super) struct Decoder<'a>(&'a [u8]);
+pub(in crate::store) struct Decoder<'a>(&'a [u8]);
 
 impl<'a> Decoder<'a> {
     /// Checks the checksum and the format.
-    pub(super) fn open(sealed: &'a [u8], format: u8) -> Result<Self, Damage> {
+    pub(in crate::store) fn open(sealed: &'a [u8], format: u8) -> Result<Self, Damage> {
         let (body, sum) = sealed.split_last_chunk::<4>().ok_or_else(|| Damage::new("it is cut short"))?;
         if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
             return Err(Damage::new("its checksum does not match"));
@@ -91,23 +91,23 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn raw(&mut self, count: usize) -> Result<&'a [u8], Damage> {
+    pub(in crate::store) fn raw(&mut self, count: usize) -> Result<&'a [u8], Damage> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| Damage::new("it ends too early"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
+    pub(in crate::store) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
         let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| Damage::new("it ends too early"))?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, Damage> {
+    pub(in crate::store) fn number(&mut self) -> Result<u64, Damage> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
@@ -119,21 +119,21 @@ impl<'a> Decoder<'a> {
         Err(Damage::new("a number in it has no end"))
     }
 
-    pub(super) fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T, Damage> {
+    pub(in crate::store) fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T, Damage> {
         T::try_from(self.number()?).map_err(|_| Damage::new("a number in it is too large"))
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64, Damage> {
+    pub(in crate::store) fn signed(&mut self) -> Result<i64, Damage> {
         let number = self.number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, Damage> {
+    pub(in crate::store) fn text(&mut self) -> Result<&'a str, Damage> {
         let length = self.narrow()?;
         std::str::from_utf8(self.raw(length)?).map_err(|_| Damage::new("a text in it is not UTF-8"))
     }
 
-    pub(super) fn optional<T>(
+    pub(in crate::store) fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Damage>,
     ) -> Result<Option<T>, Damage> {
@@ -143,7 +143,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Damage> {
+    pub(in crate::store) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Damage> {
         serde_json::from_str(self.text()?).map_err(|error| Damage::new(error.to_string()))
     }
 }

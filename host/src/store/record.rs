@@ -28,22 +28,22 @@ const TRACE: u64 = 2;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) content_type: String,
-    pub(super) length: u64,
-    pub(super) checksum: u32,
+pub(in crate::store) struct Stored {
+    pub(in crate::store) content_type: String,
+    pub(in crate::store) length: u64,
+    pub(in crate::store) checksum: u32,
     /// The file it is in; `None`: in the row.
-    pub(super) file: Option<String>,
+    pub(in crate::store) file: Option<String>,
 }
 
 impl Stored {
-    pub(super) fn new(payload: &Payload, file: Option<String>) -> Self {
+    pub(in crate::store) fn new(payload: &Payload, file: Option<String>) -> Self {
         let checksum = crc32fast::hash(payload.bytes());
         Self { content_type: payload.content_type().to_owned(), length: payload.len(), checksum, file }
     }
 
     /// The payload these bytes are, if they are the ones that were stored.
-    pub(super) fn payload(&self, bytes: Bytes) -> Result<Payload, Damage> {
+    pub(in crate::store) fn payload(&self, bytes: Bytes) -> Result<Payload, Damage> {
         if bytes.len() as u64 != self.length {
             return Err(Damage::new(format!("its payload has {} bytes instead of {}", bytes.len(), self.length)));
         }
@@ -76,40 +76,40 @@ impl Stored {
 
 /// A job as its records tell it, the bytes of its payloads still to come.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(in crate::store) struct Record {
     job: Job,
-    pub(super) input: Stored,
-    pub(super) output: Option<Stored>,
+    pub(in crate::store) input: Stored,
+    pub(in crate::store) output: Option<Stored>,
 }
 
 impl Record {
     /// The job of these two records.
-    pub(super) fn read(id: JobId, spec: &[u8], state: &[u8]) -> Result<Self, Damage> {
+    pub(in crate::store) fn read(id: JobId, spec: &[u8], state: &[u8]) -> Result<Self, Damage> {
         let (spec, input) = read_spec(id, spec)?;
         let (state, output) = read_state(state)?;
         Ok(Self { job: Job { spec, state }, input, output })
     }
 
-    pub(super) fn spec(&self) -> &Spec {
+    pub(in crate::store) fn spec(&self) -> &Spec {
         &self.job.spec
     }
 
-    pub(super) fn state(&self) -> &State {
+    pub(in crate::store) fn state(&self) -> &State {
         &self.job.state
     }
 
     /// The same job in its next state, which has no output yet.
-    pub(super) fn with_state(mut self, state: State) -> Self {
+    pub(in crate::store) fn with_state(mut self, state: State) -> Self {
         self.job.state = state;
         self
     }
 
-    pub(super) fn summary(&self) -> Summary {
+    pub(in crate::store) fn summary(&self) -> Summary {
         let output = self.output.as_ref().map(Stored::size);
         Summary { input: self.input.size(), output, ..self.job.summary() }
     }
 
-    pub(super) fn into_job(mut self, input: Payload, output: Option<Payload>) -> Job {
+    pub(in crate::store) fn into_job(mut self, input: Payload, output: Option<Payload>) -> Job {
         self.job.spec.input = input;
         if let (Phase::Completed { output: place, .. }, Some(output)) = (&mut self.job.state.phase, output) {
             *place = output;
@@ -118,7 +118,7 @@ impl Record {
     }
 }
 
-pub(super) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
+pub(in crate::store) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
     let options = &spec.options;
     let mut to = Encoder::new(SPEC);
     to.signed(spec.created.as_micros());
@@ -217,7 +217,7 @@ fn read_limits(from: &mut Decoder<'_>) -> Result<Limits, Damage> {
     })
 }
 
-pub(super) fn write_state(state: &State, output: Option<&Stored>) -> Vec<u8> {
+pub(in crate::store) fn write_state(state: &State, output: Option<&Stored>) -> Vec<u8> {
     let mut to = Encoder::new(STATE);
     to.number(state.version);
     to.number(state.attempt.into());
@@ -298,7 +298,7 @@ fn read_phase(from: &mut Decoder<'_>) -> Result<(Phase, Option<Stored>), Damage>
     Ok((phase, None))
 }
 
-pub(super) fn write_log(entries: &[LogEntry]) -> Vec<u8> {
+pub(in crate::store) fn write_log(entries: &[LogEntry]) -> Vec<u8> {
     let mut to = Encoder::new(LOG);
     for entry in entries {
         to.signed(entry.at.as_micros());
@@ -309,7 +309,7 @@ pub(super) fn write_log(entries: &[LogEntry]) -> Vec<u8> {
     to.seal()
 }
 
-pub(super) fn read_log(sealed: &[u8], count: u64) -> Result<Vec<LogEntry>, Damage> {
+pub(in crate::store) fn read_log(sealed: &[u8], count: u64) -> Result<Vec<LogEntry>, Damage> {
     const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
     let from = &mut Decoder::open(sealed, LOG)?;
     let mut entries = Vec::new();
@@ -322,7 +322,7 @@ pub(super) fn read_log(sealed: &[u8], count: u64) -> Result<Vec<LogEntry>, Damag
 }
 
 /// How a status is written in a row. Never renumbered.
-pub(super) fn status_code(status: Status) -> i64 {
+pub(in crate::store) fn status_code(status: Status) -> i64 {
     match status {
         Status::Pending => 0,
         Status::Running => 1,

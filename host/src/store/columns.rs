@@ -1,0 +1,72 @@
+//! What a store keeps in columns or indexes of its own beside the two records of a job, so that it finds the job by it.
+
+use crate::id::WorkerId;
+use crate::job::{KeyHolds, Phase, Spec, State};
+use crate::time::Timestamp;
+
+use super::record;
+
+/// What is written beside a state, for the indexes.
+#[derive(Debug)]
+pub(in crate::store) struct Columns {
+    pub(in crate::store) status: i64,
+    pub(in crate::store) version: i64,
+    pub(in crate::store) due: Option<i64>,
+    pub(in crate::store) worker: Option<WorkerId>,
+    pub(in crate::store) finished: Option<i64>,
+}
+
+impl Columns {
+    pub(in crate::store) fn of(state: &State) -> Self {
+        let (due, worker) = match state.phase {
+            Phase::Pending { run_at } => (Some(run_at.as_micros()), None),
+            Phase::Running { worker, since } => (Some(since.as_micros()), Some(worker)),
+            _ => (None, None),
+        };
+        let version = i64::try_from(state.version).unwrap_or(i64::MAX);
+        let finished = state.finished().map(Timestamp::as_micros);
+        Self { status: record::status_code(state.status()), version, due, worker, finished }
+    }
+}
+
+/// A count as a database has it.
+pub(in crate::store) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// How [`KeyHolds`] is written in a row. Never renumbered.
+fn holds_code(holds: KeyHolds) -> i64 {
+    match holds {
+        KeyHolds::WhileKept => 0,
+        KeyHolds::UntilFinished => 1,
+    }
+}
+
+/// What lists find a job by.
+pub(in crate::store) fn tags(spec: &Spec) -> Vec<Vec<u8>> {
+    let principal = spec.options.principal.iter().map(|principal| Tag::Principal(principal));
+    let labels = spec.options.labels.iter().map(|(name, value)| Tag::Label(name, value));
+    std::iter::once(Tag::Function(&spec.function)).chain(principal).chain(labels).map(Tag::bytes).collect()
+}
+
+/// A property that lists can ask for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) enum Tag<'a> {
+    Function(&'a str),
+    Principal(&'a str),
+    Label(&'a str, &'a str),
+}
+
+impl Tag<'_> {
+    /// How it is written in the index. No two are written alike.
+    pub(in crate::store) fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Function(function) => [b"f", function.as_bytes()].concat(),
+            Self::Principal(principal) => [b"p", principal.as_bytes()].concat(),
+            Self::Label(name, value) => {
+                let length = (name.len() as u64).to_le_bytes();
+                [b"l".as_slice(), &length, name.as_bytes(), value.as_bytes()].concat()
+            }
+        }
+    }
+}
