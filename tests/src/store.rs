@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use au_host::Store;
+use au_host::store::Durability;
 
 use crate::properties;
 use crate::suite::Property;
@@ -23,6 +24,17 @@ pub mod wrap;
 
 /// Opens one more handle on the same data.
 pub type Open = Arc<dyn Fn() -> Arc<dyn Store> + Send + Sync>;
+
+/// A store that must open, on a thread of a runtime that may wait for it.
+///
+/// # Panics
+/// When it does not.
+#[must_use]
+pub fn opened(url: &str, durability: Durability) -> Arc<dyn Store> {
+    let open = au_host::store::open(url, durability);
+    let store = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open));
+    store.unwrap_or_else(|error| panic!("{url} does not open: {}", error.chain()))
+}
 
 /// What is asked of any store.
 pub const ALONE: &[Property<Arc<dyn Store>>] = properties![

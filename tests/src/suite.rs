@@ -52,6 +52,8 @@ pub fn trials<T: Send + 'static, K: Send + 'static>(
 
 fn run<T: Send + 'static, K>(check: fn(T) -> BoxFuture<'static, ()>, make: fn() -> (T, K)) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // A store may have tasks of its own from the start.
+    let _entered = runtime.enter();
     let (subject, _keep) = make();
     let held = runtime.block_on(std::panic::AssertUnwindSafe(check(subject)).catch_unwind());
     held.map_err(|panic| {

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use au_host::Store;
-use au_host::store::{Durability, open};
+use au_host::store::Durability;
 use au_tests::store::wrap::Picked;
-use au_tests::store::{ALONE, Open, SHARED};
+use au_tests::store::{ALONE, Open, SHARED, opened};
 use au_tests::suite::trials;
 use tempfile::TempDir;
 #[cfg(feature = "wasm")]
@@ -74,7 +74,7 @@ fn host(ephemeral: bool) -> (Local, (tokio::runtime::Runtime, TempDir)) {
 }
 
 fn memory() -> (Arc<dyn Store>, ()) {
-    (open("memory:", Durability::Os).unwrap(), ())
+    (opened("memory:", Durability::Os), ())
 }
 
 fn folder() -> (Open, TempDir) {
@@ -84,7 +84,7 @@ fn folder() -> (Open, TempDir) {
 fn opener(durability: Durability) -> (Open, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().join("data").display());
-    (Arc::new(move || open(&url, durability).unwrap()), folder)
+    (Arc::new(move || opened(&url, durability)), folder)
 }
 
 fn file() -> (Arc<dyn Store>, TempDir) {

@@ -100,7 +100,7 @@ macro_rules! both {
 impl Pair {
     async fn new(file: Arc<dyn Store>) -> Self {
         let mut pair = Self {
-            model: open("memory:", Durability::Os).unwrap(),
+            model: open("memory:", Durability::Os).await.unwrap(),
             file,
             jobs: Vec::new(),
             workers: Vec::new(),
@@ -264,13 +264,13 @@ fn run(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
     let url = format!("file:{}", folder.path().join("data").display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut pair = Pair::new(open(&url, Durability::Os).unwrap()).await;
+        let mut pair = Pair::new(open(&url, Durability::Os).await.unwrap()).await;
         for step in steps {
             pair.step(step).await?;
         }
         pair.same().await?;
         // What is kept is kept: another handle on the folder says the same.
-        pair.file = open(&url, Durability::Os).unwrap();
+        pair.file = open(&url, Durability::Os).await.unwrap();
         pair.same().await
     })
 }

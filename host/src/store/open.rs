@@ -19,7 +19,7 @@ pub enum Durability {
 ///
 /// # Errors
 /// `Invalid` for a URL of no known kind, `Missing` for one that is not built in, else what the store says.
-pub fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
+pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(super::memory::MemoryStore::new())),

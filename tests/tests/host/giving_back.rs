@@ -7,7 +7,7 @@ use au_tests::store::jobs::{self, NOW, after};
 #[tokio::test]
 async fn a_job_whose_input_cannot_be_read_just_now_is_due_again_and_holds_up_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&format!("file:{}", folder.path().display()), Durability::Os).unwrap();
+    let store = open(&format!("file:{}", folder.path().display()), Durability::Os).await.unwrap();
     let worker = jobs::worker();
     store.heartbeat(worker, after(3600), NOW).await.unwrap();
     let mut spec = jobs::spec();

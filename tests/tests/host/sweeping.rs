@@ -42,7 +42,7 @@ async fn what_has_expired_in_memory_is_removed_without_being_asked_for() {
 #[tokio::test]
 async fn what_has_expired_in_a_folder_is_removed_without_being_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    goes(open(&format!("file:{}", folder.path().display()), Durability::Os).unwrap()).await;
+    goes(open(&format!("file:{}", folder.path().display()), Durability::Os).await.unwrap()).await;
 }
 
 #[tokio::test]

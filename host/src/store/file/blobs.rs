@@ -45,8 +45,7 @@ impl Blobs {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let file = file_of(name);
         let new = format!("{file}.{}.{number}", self.workers.handle()?);
-        let written =
-            self.folder.fill(&folder, &new, blob).and_then(|()| folder.rename(&new, &folder, &file));
+        let written = self.folder.fill(&folder, &new, blob).and_then(|()| folder.rename(&new, &folder, &file));
         if written.is_err() {
             // What cannot be removed either is swept once this process is gone.
             drop(folder.remove_file(&new));
