@@ -10,6 +10,7 @@ use crate::id::{Digest, ModuleRef};
 use crate::modules::Modules;
 use crate::payload::Payload;
 use crate::registry::{Checker, Kind, ModuleInfo, Registry};
+use crate::shared::Shared;
 
 /// Most modules that are kept ready.
 const READY: usize = 256;
@@ -20,6 +21,8 @@ const LARGE: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct KnownModules {
     registry: Arc<Registry>,
+    /// `None` where the registry is all there is.
+    shared: Option<Shared>,
     ready: Mutex<FxHashMap<Digest, Arc<Known>>>,
 }
 
@@ -30,8 +33,8 @@ struct Known {
 }
 
 impl KnownModules {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, ready: Mutex::default() }
+    pub(crate) fn new(registry: Arc<Registry>, shared: Option<Shared>) -> Self {
+        Self { registry, shared, ready: Mutex::default() }
     }
 
     /// Lets go of a module that is removed.
@@ -42,6 +45,9 @@ impl KnownModules {
     async fn known(&self, digest: Digest) -> Result<Arc<Known>> {
         if let Some(known) = self.ready().get(&digest) {
             return Ok(Arc::clone(known));
+        }
+        if let Some(shared) = &self.shared {
+            return Ok(self.keep(digest, Known::of(shared.fetch(digest).await?)));
         }
         let registry = Arc::clone(&self.registry);
         let read = tokio::task::spawn_blocking(move || registry.info(digest).map(Known::of)).await;
@@ -100,10 +106,11 @@ impl Known {
 #[async_trait]
 impl Modules for KnownModules {
     async fn admit(&self, module: &ModuleRef, function: &str, input: &Payload) -> Result<Digest> {
-        let digest = match module {
-            ModuleRef::Digest(digest) => *digest,
+        let digest = match (module, &self.shared) {
+            (ModuleRef::Digest(digest), _) => *digest,
+            (ModuleRef::Name(_), Some(shared)) => shared.resolve(module).await?,
             // A few microseconds, and it must be read each time: names move.
-            ModuleRef::Name(_) => self.registry.resolve(module)?,
+            (ModuleRef::Name(_), None) => self.registry.resolve(module)?,
         };
         let known = self.known(digest).await?;
         if input.len() <= LARGE {
@@ -112,5 +119,9 @@ impl Modules for KnownModules {
         let (function, input) = (function.to_owned(), input.clone());
         let checked = tokio::task::spawn_blocking(move || known.check(&function, &input)).await;
         checked.map_err(|error| Error::fault("registry", error))?.map(|()| digest)
+    }
+
+    async fn fetch(&self, module: Digest) -> Result<()> {
+        if self.shared.is_some() { self.known(module).await.map(drop) } else { Ok(()) }
     }
 }

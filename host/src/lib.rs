@@ -91,6 +91,8 @@ mod run;
 mod running;
 mod sandbox;
 mod scheduler;
+#[cfg(all(feature = "wasm", feature = "file"))]
+mod shared;
 mod span;
 mod steady;
 pub mod store;

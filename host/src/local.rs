@@ -22,6 +22,7 @@ use crate::quota::Quotas;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::request::Request;
 use crate::sandbox::SandboxPolicy;
+use crate::shared::Shared;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Durability, Filter, Store};
@@ -91,7 +92,9 @@ pub struct Local {
     registry: Arc<Registry>,
     known: Arc<KnownModules>,
     backend: Arc<WasmBackend>,
-    /// `None` for a host whose jobs are kept nowhere.
+    /// Where the modules are that it shares with other hosts, if it does.
+    shared: Option<Shared>,
+    /// `None` for a host whose jobs are not in its folder.
     kept: Option<Arc<FileStore>>,
     /// Goes with the host, when it was made for it.
     _folder: Option<tempfile::TempDir>,
@@ -116,15 +119,42 @@ impl Local {
         Self::at(folder.path().to_owned(), config, Some(folder)).await
     }
 
+    /// A host whose jobs and modules are in `store`, which other hosts on other machines may have open as well. What this machine
+    /// needs besides goes into `dir`: modules that were fetched, and their code.
+    ///
+    /// # Errors
+    /// `Refused` when somebody else could write to the folder; what the store says.
+    pub async fn on(store: Arc<dyn Store>, dir: &Path, config: LocalConfig) -> Result<Self> {
+        let modules = Some(Arc::clone(&store));
+        Self::apart(store, modules, dir, config).await
+    }
+
     /// A host whose modules are those of `dir`, and whose jobs are kept nowhere.
     ///
     /// # Errors
     /// As for [`open`](Local::open).
     pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
+        Self::apart(Arc::new(MemoryStore::new()), None, dir, config).await
+    }
+
+    /// The same with the modules of `store`, as [`on`](Local::on) has them.
+    ///
+    /// # Errors
+    /// As for [`on`](Local::on).
+    pub async fn ephemeral_on(store: Arc<dyn Store>, dir: &Path, config: LocalConfig) -> Result<Self> {
+        Self::apart(Arc::new(MemoryStore::new()), Some(store), dir, config).await
+    }
+
+    async fn apart(
+        jobs: Arc<dyn Store>,
+        modules: Option<Arc<dyn Store>>,
+        dir: &Path,
+        config: LocalConfig,
+    ) -> Result<Self> {
         let (dir, compiler) = (dir.to_owned(), config.compiler.clone());
         let engines = engines(&config)?;
         let registry = blocking(move || registry(&dir, compiler)).await?;
-        Self::with(Arc::new(MemoryStore::new()), registry, engines, config, None).await
+        Self::with(jobs, modules, (registry, engines), config, None).await
     }
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
@@ -133,20 +163,22 @@ impl Local {
         let engines = engines(&config)?;
         let open = move || Ok((FileStore::open(&path, durability).map(Arc::new)?, registry(&dir, compiler)?));
         let (store, registry) = blocking(open).await?;
-        let mut local = Self::with(Arc::clone(&store) as _, registry, engines, config, folder).await?;
+        let mut local = Self::with(Arc::clone(&store) as _, None, (registry, engines), config, folder).await?;
         local.kept = Some(store);
         Ok(local)
     }
 
     async fn with(
         store: Arc<dyn Store>,
-        registry: Arc<Registry>,
-        engines: Engines,
+        modules: Option<Arc<dyn Store>>,
+        (registry, engines): (Arc<Registry>, Engines),
         config: LocalConfig,
         folder: Option<tempfile::TempDir>,
     ) -> Result<Self> {
         let backend = Arc::new(WasmBackend::of(engines, Arc::clone(&registry)));
-        let known = Arc::new(KnownModules::new(Arc::clone(&registry)));
+        let part = |store| Shared { store, registry: Arc::clone(&registry), backend: Arc::clone(&backend) };
+        let shared = modules.map(part);
+        let known = Arc::new(KnownModules::new(Arc::clone(&registry), shared.clone()));
         let mut builder = Host::builder(store, Arc::clone(&known) as _, Arc::clone(&backend) as _)
             .policy(config.policy)
             .takes(config.takes)
@@ -159,7 +191,7 @@ impl Local {
         if let Some(slots) = config.slots {
             builder = builder.slots(slots);
         }
-        Ok(Self { host: builder.build().await?, registry, known, backend, kept: None, _folder: folder })
+        Ok(Self { host: builder.build().await?, registry, known, backend, shared, kept: None, _folder: folder })
     }
 
     /// The front door: calls, jobs and handles.
@@ -189,7 +221,11 @@ impl Local {
     pub async fn add_module(&self, bytes: Bytes) -> Result<ModuleInfo> {
         let backend = &self.backend;
         let describe = async |info: ModuleInfo| backend.describe(&info).await;
-        self.registry.add(bytes, Clock::system().now(), describe).await
+        let info = self.registry.add(bytes.clone(), Clock::system().now(), describe).await?;
+        if let Some(shared) = &self.shared {
+            shared.publish(&info, &bytes).await?;
+        }
+        Ok(info)
     }
 
     /// What is known of a module.
@@ -197,8 +233,13 @@ impl Local {
     /// # Errors
     /// `NotFound`, with the nearest name there is.
     pub async fn module(&self, module: &ModuleRef) -> Result<ModuleInfo> {
-        let (registry, module) = (Arc::clone(&self.registry), module.clone());
-        let info = blocking(move || registry.info(registry.resolve(&module)?)).await?;
+        let info = match &self.shared {
+            Some(shared) => shared.fetch(shared.resolve(module).await?).await?,
+            None => {
+                let (registry, module) = (Arc::clone(&self.registry), module.clone());
+                blocking(move || registry.info(registry.resolve(&module)?)).await?
+            }
+        };
         self.known.learn(&info);
         Ok(info)
     }
@@ -233,6 +274,9 @@ impl Local {
     /// # Errors
     /// `Fault` when the folder cannot be read.
     pub async fn list_modules(&self) -> Result<Vec<Listed>> {
+        if let Some(shared) = &self.shared {
+            return shared.list().await;
+        }
         let registry = Arc::clone(&self.registry);
         blocking(move || registry.list()).await
     }
@@ -242,6 +286,9 @@ impl Local {
     /// # Errors
     /// `NotFound` for a module that is not here.
     pub async fn alias(&self, name: &ModuleName, digest: Digest) -> Result<()> {
+        if let Some(shared) = &self.shared {
+            return shared.alias(name, digest).await;
+        }
         let (registry, name) = (Arc::clone(&self.registry), name.clone());
         blocking(move || registry.alias(&name, digest)).await
     }
@@ -251,6 +298,9 @@ impl Local {
     /// # Errors
     /// `NotFound`, with the nearest name there is.
     pub async fn unalias(&self, name: &ModuleName) -> Result<()> {
+        if let Some(shared) = &self.shared {
+            return shared.unalias(name).await;
+        }
         let (registry, name) = (Arc::clone(&self.registry), name.clone());
         blocking(move || registry.unalias(&name)).await
     }
@@ -261,7 +311,16 @@ impl Local {
     /// `NotFound` for one that is not here.
     pub async fn remove_module(&self, digest: Digest) -> Result<()> {
         let registry = Arc::clone(&self.registry);
-        let removed = blocking(move || registry.remove(digest)).await;
+        let removed = match &self.shared {
+            Some(shared) => shared.remove(digest).await,
+            None => Ok(()),
+        };
+        let here = blocking(move || registry.remove(digest)).await;
+        let removed = match (removed, here) {
+            // It need not have been fetched.
+            (Ok(()), Err(Error::NotFound { .. })) if self.shared.is_some() => Ok(()),
+            (removed, here) => removed.and(here),
+        };
         // Also when it was gone already: another process may have removed it. After it is gone, or it would be looked up anew.
         self.known.forget(digest);
         self.backend.forget(digest);

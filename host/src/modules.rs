@@ -13,4 +13,11 @@ pub trait Modules: std::fmt::Debug + Send + Sync + 'static {
     /// function: `NotFound`, with the nearest name there is; an input its schema does not allow: `Invalid`, naming the argument;
     /// a kind of module that does not run here: `Module`.
     async fn admit(&self, module: &ModuleRef, function: &str, input: &Payload) -> Result<Digest>;
+
+    /// Sees to it that this code can be run here, for a job that another host admitted. Nothing to do where modules are in one
+    /// place only. Unknown: `NotFound`; any other error may pass, and the job is tried again.
+    async fn fetch(&self, module: Digest) -> Result<()> {
+        let _here = module;
+        Ok(())
+    }
 }

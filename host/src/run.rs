@@ -24,6 +24,8 @@ use crate::store::Inserted;
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+/// Rest before a module is fetched again.
+const REST: Duration = Duration::from_secs(1);
 /// A job that runs longer may be cancelled by another process, which must be heard.
 const LISTEN_AFTER: Duration = Duration::from_millis(50);
 
@@ -84,8 +86,20 @@ async fn conclude(inner: &Inner, spec: Spec, run: Run, recorder: &Recorder, repo
 async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder) -> Report {
     let context = Context { events: Arc::new(recorder.clone()), cancel: stop.cancel.clone() };
     let began = Instant::now();
-    let executing =
-        AssertUnwindSafe(inner.metered(attempt(job), About::job(&job.spec.options), &context)).catch_unwind();
+    let executing = async {
+        match stop.cancel.run_until_cancelled(inner.modules.fetch(job.spec.module)).await {
+            None => Ok(not_begun()),
+            Some(Ok(())) => inner.metered(attempt(job), About::job(&job.spec.options), &context).await,
+            Some(Err(error @ (Error::Busy { .. } | Error::Fault { .. } | Error::StorageFull { .. }))) => {
+                tracing::warn!(job = %job.spec.id, error = error.chain(), "its module could not be fetched; trying again");
+                // Nobody is to blame who has attempts to lose.
+                stop.postpone(inner.now().plus(REST));
+                Ok(not_begun())
+            }
+            Some(Err(error)) => Err(error),
+        }
+    };
+    let executing = AssertUnwindSafe(executing).catch_unwind();
     tokio::pin!(executing);
     let ended = match tokio::time::timeout(LISTEN_AFTER, &mut executing).await {
         Ok(ended) => ended,

@@ -11,6 +11,8 @@ pub mod guest;
 #[cfg(feature = "wasm")]
 pub mod host;
 #[cfg(feature = "wasm")]
+pub mod hosts;
+#[cfg(feature = "wasm")]
 pub mod load;
 pub mod machine;
 pub mod receiver;

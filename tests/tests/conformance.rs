@@ -18,6 +18,7 @@ use {
     au_tests::backend::{BACKEND, Subject},
     au_tests::guest,
     au_tests::host::HOST,
+    au_tests::hosts::HOSTS,
 };
 
 fn main() -> std::process::ExitCode {
@@ -36,7 +37,8 @@ fn main() -> std::process::ExitCode {
         .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
         .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
         .chain(trials("a host on file:", HOST, &[], || host(false)))
-        .chain(trials("a host on memory:", HOST, &[], || host(true)));
+        .chain(trials("a host on memory:", HOST, &[], || host(true)))
+        .chain(trials("hosts on file:", HOSTS, &[], folder));
     libtest_mimic::run(&arguments, tests.collect()).exit_code()
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// Ask the host at this URL, http://…, https://… or unix:PATH, in place of a folder
     #[arg(long, global = true, env = "AU_HOST", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) host: Option<String>,
+    /// Keep jobs and modules in this store, which other hosts may share, in place of the folder: postgres://…, redis://…, file:DIR
+    #[arg(long, global = true, env = "AU_STORE", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) store: Option<String>,
     /// What tells that host who asks
     #[arg(long, global = true, env = "AU_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,

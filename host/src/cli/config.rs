@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) otel: OtelSection,
     /// The host elsewhere that commands ask in place of this folder.
     pub(crate) host: Option<String>,
+    /// The store that jobs and modules are kept in, in place of this folder.
+    pub(crate) store: Option<String>,
     /// Of `serve`.
     pub(crate) http: HttpSection,
     /// Whom `serve` lets in.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use au_host::backend::wasm::WasmConfig;
 use au_host::middleware::logging::Logging as LogAttempts;
-use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Takes, Tokens, WebhookSecrets};
+use au_host::{
+    Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Store, Takes, Tokens, WebhookSecrets,
+};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
@@ -35,6 +37,8 @@ pub(crate) struct Place {
     config: Config,
     /// The file that was named for it, if one was: a background worker is to read the same.
     named: Option<PathBuf>,
+    /// The URL of the store that jobs and modules are in, if they are not in the folder.
+    store: Option<String>,
     /// The host elsewhere that is asked in its place.
     elsewhere: Option<Client>,
     /// Whether this very command was told of it.
@@ -62,7 +66,13 @@ impl Place {
         let client = |url: String| Client::new(&url, ClientConfig { token, ..ClientConfig::default() });
         let elsewhere = url.map(client).transpose()?;
         let told = common.host.is_some() && common.host != std::env::var("AU_HOST").ok();
-        Ok(Self { dir, config, named, elsewhere, told })
+        let named_here = common.store.is_some() && common.store != std::env::var("AU_STORE").ok();
+        if told && named_here {
+            let why = "--host is a host elsewhere, which has a store of its own; give one of the two";
+            return Err(Error::invalid("--store", why).into());
+        }
+        let store = common.store.clone().or_else(|| config.store.clone()).filter(|url| !url.is_empty());
+        Ok(Self { dir, config, named, store, elsewhere, told })
     }
 
     /// The host elsewhere that is asked, if one is.
@@ -100,7 +110,7 @@ impl Place {
 
     /// Opens it to run these jobs.
     pub(crate) async fn open(&self, takes: Takes, slots: Option<usize>) -> Result<Local> {
-        let mut config = self.local(takes);
+        let mut config = self.settled(takes);
         if takes == Takes::Everything {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let slots = slots.or(self.config.slots.map(|slots| slots.0.into())).unwrap_or(cores);
@@ -109,7 +119,21 @@ impl Place {
             config.wasm.threads = cores.min(slots);
             config.middleware.push(Arc::new(LogAttempts));
         }
-        Ok(Local::open(&self.dir, config).await?)
+        self.local(config).await
+    }
+
+    async fn local(&self, config: LocalConfig) -> Result<Local> {
+        Ok(match self.shared().await? {
+            Some(store) => Local::on(store, &self.dir, config).await?,
+            None => Local::open(&self.dir, config).await?,
+        })
+    }
+
+    async fn shared(&self) -> Result<Option<Arc<dyn Store>>> {
+        match &self.store {
+            Some(url) => Ok(Some(au_host::store::open(url, self.config.durability()).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Opens it to serve those who ask over HTTP, and to run what is due.
@@ -122,9 +146,9 @@ impl Place {
                 .into_iter()
                 .chain(self.config.rate_limit.middleware())
                 .collect(),
-            ..self.local(Takes::Everything)
+            ..self.settled(Takes::Everything)
         };
-        Ok(Local::open(&self.dir, config).await?)
+        self.local(config).await
     }
 
     /// What is to be logged, and how, unless a command says otherwise.
@@ -180,10 +204,14 @@ impl Place {
 
     /// Opens its modules, and keeps jobs nowhere.
     pub(crate) async fn ephemeral(&self) -> Result<Local> {
-        Ok(Local::ephemeral(&self.dir, self.local(Takes::Own)).await?)
+        let config = self.settled(Takes::Own);
+        Ok(match self.shared().await? {
+            Some(store) => Local::ephemeral_on(store, &self.dir, config).await?,
+            None => Local::ephemeral(&self.dir, config).await?,
+        })
     }
 
-    fn local(&self, takes: Takes) -> LocalConfig {
+    fn settled(&self, takes: Takes) -> LocalConfig {
         LocalConfig {
             policy: self.config.policy(),
             takes,
@@ -210,9 +238,12 @@ impl Place {
         }
     }
 
-    /// Sees to it that somebody works in the background. A worker looks for jobs once more after it let go of the lock, so
+    /// Sees to it that somebody works in the background, on the folder: those who share a store see to it themselves. A worker looks for jobs once more after it let go of the lock, so
     /// whoever holds it will see what was kept before this was called.
     pub(crate) fn ensure_worker(&self) -> Result<Option<Child>> {
+        if self.store.is_some() {
+            return Ok(None);
+        }
         match self.lock()? {
             None => Ok(None),
             Some(free) => {

@@ -12,6 +12,16 @@ use crate::store::columns::{Columns, holds_code, signed, tags};
 use crate::store::{Inserted, record};
 use crate::time::Timestamp;
 
+const ROW: &str =
+    "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output,
+    principal, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+const TAG: &str = "INSERT INTO tag (tag, id) VALUES (?1, ?2)";
+
+/// Has the statements ready that most writers need first.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    [ROW, TAG].iter().try_for_each(|sql| connection.prepare_cached(sql).map(drop))
+}
+
 /// A job in the form it is kept in.
 #[derive(Debug)]
 pub(super) struct Insertion {
@@ -71,7 +81,7 @@ impl Insertion {
                 connection.prepare_cached("INSERT OR REPLACE INTO key (name, holds, id) VALUES (?1, ?2, ?3)")?;
             statement.execute(params![name, holds_code(*holds), self.id.as_bytes()])?;
         }
-        let mut statement = connection.prepare_cached("INSERT INTO tag (tag, id) VALUES (?1, ?2)")?;
+        let mut statement = connection.prepare_cached(TAG)?;
         for tag in &self.tags {
             statement.execute(params![tag, self.id.as_bytes()])?;
         }
@@ -94,10 +104,7 @@ impl Insertion {
     }
 
     fn add_row(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let mut statement = connection.prepare_cached(
-            "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output,
-                principal, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING",
-        )?;
+        let mut statement = connection.prepare_cached(ROW)?;
         let columns = &self.columns;
         let added = statement.execute(params![
             self.id.as_bytes(),

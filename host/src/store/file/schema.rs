@@ -136,6 +136,15 @@ impl Database {
         self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
     }
 
+    /// Makes a connection ready to commit, and has it read the schema, which takes longer than to open the file: where somebody
+    /// waits for that, others have something to do meanwhile.
+    pub(super) fn make_durable(&self, writer: &Connection) -> rusqlite::Result<()> {
+        // In WAL mode FULL is one fsync a commit, and NORMAL none but still one before a checkpoint overwrites
+        // anything; OFF would risk the whole database, not just the last commits.
+        let synchronous = if self.durability == Durability::Fsync { "FULL" } else { "NORMAL" };
+        writer.pragma_update(None, "synchronous", synchronous)
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -166,11 +175,6 @@ impl Database {
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(self.folder.join(FILE), flags).and_then(|connection| {
             connection.busy_handler(Some(wait_our_turn))?;
-            // In WAL mode FULL is one fsync a commit, and NORMAL none but still one before a checkpoint overwrites
-            // anything; OFF would risk the whole database, not just the last commits.
-            let synchronous = if self.durability == Durability::Fsync { "FULL" } else { "NORMAL" };
-            connection.pragma_update(None, "synchronous", synchronous)?;
-            connection.pragma_update(None, "cache_size", -2000)?;
             connection.pragma_update(None, "cell_size_check", true)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoint;
 use super::fault::{self, Meaning};
+use super::insert;
 use super::schema::Database;
 use crate::error::{Error, Result};
 
@@ -55,7 +56,7 @@ impl Writer {
     pub(super) fn start(connection: Connection, health: Health) -> Result<Self> {
         let (queue, operations) = mpsc::channel(BATCH);
         let checkpoint = Checkpoint::new(&connection);
-        let thread = Thread { connection, checkpoint, health: health.clone() };
+        let thread = Thread { connection, checkpoint, health: health.clone(), prepared: false };
         let thread = std::thread::Builder::new().name("au-store-writer".into()).spawn(move || thread.run(operations));
         let thread = thread.map_err(|source| Error::fault("store", source))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), health })
@@ -172,11 +173,15 @@ struct Thread {
     connection: Connection,
     checkpoint: Checkpoint,
     health: Health,
+    prepared: bool,
 }
 
 impl Thread {
     fn run(mut self, mut operations: mpsc::Receiver<Box<dyn Operation>>) {
         let _gone = Gone(self.health.clone());
+        if let Err(error) = self.prepare() {
+            tracing::debug!(%error, "the first who write will be told");
+        }
         let mut batch = Vec::new();
         while operations.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.settle(&mut batch);
@@ -187,6 +192,16 @@ impl Thread {
         if let Err(error) = self.checkpoint.at_the_end(&self.connection) {
             self.checkpoint_failed(&error);
         }
+    }
+
+    /// What a commit needs and takes longer than to open the file: done while whoever opened it sees to other things.
+    fn prepare(&mut self) -> rusqlite::Result<()> {
+        if !self.prepared {
+            self.health.database.make_durable(&self.connection)?;
+            insert::prepare(&self.connection)?;
+            self.prepared = true;
+        }
+        Ok(())
     }
 
     fn settle(&mut self, batch: &mut Vec<Box<dyn Operation>>) {
@@ -212,6 +227,7 @@ impl Thread {
         if self.health.look().is_err() {
             return Err(rusqlite::Error::InvalidQuery);
         }
+        self.prepare()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for operation in batch {
             operation.apply(&transaction)?;
