@@ -53,6 +53,8 @@ mod builder;
 #[cfg(feature = "client")]
 pub mod client;
 mod clock;
+#[cfg(all(feature = "wasm", feature = "file"))]
+mod copy;
 mod duties;
 mod error;
 mod events;
@@ -110,6 +112,8 @@ pub use builder::{Builder, Takes};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientConfig};
 pub use clock::Clock;
+#[cfg(all(feature = "wasm", feature = "file"))]
+pub use copy::{Copied, Unfinished};
 pub use error::{Class, Error, Misuse, Result};
 pub use events::{Event, Heard};
 pub use failure::{Failure, FailureKind, LimitHit, clean};

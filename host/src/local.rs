@@ -228,6 +228,26 @@ impl Local {
         Ok(info)
     }
 
+    /// Puts a module that is known elsewhere where this host finds it; it is compiled once it is needed.
+    pub(crate) async fn put_module(&self, info: &ModuleInfo, bytes: Bytes) -> Result<()> {
+        match &self.shared {
+            Some(shared) => shared.publish(info, &bytes).await,
+            None => self.add_module(bytes).await.map(drop),
+        }
+    }
+
+    /// The bytes of a module.
+    ///
+    /// # Errors
+    /// `NotFound` for one that is not here, `Corrupt` when they are not those that were added.
+    pub async fn module_bytes(&self, digest: Digest) -> Result<Bytes> {
+        if let Some(shared) = &self.shared {
+            return shared.bytes(digest).await;
+        }
+        let registry = Arc::clone(&self.registry);
+        blocking(move || registry.bytes(digest)).await
+    }
+
     /// What is known of a module.
     ///
     /// # Errors

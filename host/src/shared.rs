@@ -39,6 +39,17 @@ impl Shared {
         self.store.put_note(&name, &note).await
     }
 
+    /// The bytes of a module, as they are in the store.
+    pub(crate) async fn bytes(&self, digest: Digest) -> Result<Bytes> {
+        let bytes = self.store.blob(&record(digest)).await?.ok_or_else(|| Error::not_found("module", digest))?;
+        // Here, so that what is not this module never becomes one of ours.
+        if Digest::of(&bytes) != digest {
+            let why = format!("in the store it has bytes of digest {}; add the module again", Digest::of(&bytes));
+            return Err(Error::Corrupt { what: format!("module {digest}"), why });
+        }
+        Ok(bytes)
+    }
+
     /// What is known of a module, which is in the registry from then on.
     pub(crate) async fn fetch(&self, digest: Digest) -> Result<ModuleInfo> {
         let registry = Arc::clone(&self.registry);
@@ -47,12 +58,7 @@ impl Shared {
             Err(Error::NotFound { .. } | Error::Corrupt { .. }) => {}
             found => return found,
         }
-        let bytes = self.store.blob(&record(digest)).await?.ok_or_else(|| Error::not_found("module", digest))?;
-        // Hashed once more when it is added: here, so that what is not this module never becomes one of ours.
-        if Digest::of(&bytes) != digest {
-            let why = format!("in the store it has bytes of digest {}; add the module again", Digest::of(&bytes));
-            return Err(Error::Corrupt { what: format!("module {digest}"), why });
-        }
+        let bytes = self.bytes(digest).await?;
         let describe = async |info: ModuleInfo| self.backend.describe(&info).await;
         self.registry.add(bytes, Clock::system().now(), describe).await
     }
@@ -134,6 +140,11 @@ impl Shared {
         }
         Ok(names)
     }
+}
+
+/// Whether a note of this name tells of a module, or is one's name.
+pub(crate) fn is_of_module(name: &str) -> bool {
+    name.starts_with(RECORD) || name.starts_with(NAME)
 }
 
 fn record(digest: Digest) -> String {

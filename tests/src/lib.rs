@@ -15,6 +15,7 @@ pub mod hosts;
 #[cfg(feature = "wasm")]
 pub mod load;
 pub mod machine;
+pub mod own_store;
 pub mod receiver;
 pub mod source;
 pub mod store;

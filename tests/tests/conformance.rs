@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use au_host::Store;
 use au_host::store::Durability;
+use au_tests::own_store::OwnStore;
 use au_tests::store::wrap::Picked;
 use au_tests::store::{ALONE, Open, SHARED, opened};
 use au_tests::suite::trials;
@@ -30,6 +31,7 @@ fn main() -> std::process::ExitCode {
         trials("file: three handles", ALONE, &[], file_round),
         trials("file: reopened for each call", ALONE, &[], file_reopening),
         trials("file:", SHARED, &[], folder),
+        trials("a store of one's own", ALONE, &[], own),
     ];
     let tests = tests.into_iter().flatten();
     #[cfg(feature = "wasm")]
@@ -38,6 +40,7 @@ fn main() -> std::process::ExitCode {
         .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
         .chain(trials("a host on file:", HOST, &[], || host(false)))
         .chain(trials("a host on memory:", HOST, &[], || host(true)))
+        .chain(trials("a host on a shared file:", HOST, &[], sharing))
         .chain(trials("hosts on file:", HOSTS, &[], folder));
     libtest_mimic::run(&arguments, tests.collect()).exit_code()
 }
@@ -73,6 +76,25 @@ fn host(ephemeral: bool) -> (Local, (tokio::runtime::Runtime, TempDir)) {
         local
     });
     (local, (runtime, folder))
+}
+
+/// A host with four slots whose jobs and modules are in a store that others may share.
+#[cfg(feature = "wasm")]
+fn sharing() -> (Local, (tokio::runtime::Runtime, TempDir, TempDir)) {
+    let (open, kept) = folder();
+    let folder = tempfile::tempdir().unwrap();
+    let config = LocalConfig { slots: Some(4), ..guest::config() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let local = runtime.block_on(async {
+        let local = Local::on(open(), folder.path(), config).await.unwrap();
+        guest::add_to(&local).await;
+        local
+    });
+    (local, (runtime, folder, kept))
+}
+
+fn own() -> (Arc<dyn Store>, ()) {
+    (Arc::new(OwnStore::default()), ())
 }
 
 fn memory() -> (Arc<dyn Store>, ()) {

@@ -114,6 +114,9 @@ pub(crate) enum Verb {
     /// Show or change what webhooks are signed with
     #[command(subcommand)]
     Webhook(Webhook),
+    /// Copy what is kept from one store to another
+    #[command(subcommand)]
+    Store(Store),
     /// Run what is due, until stopped
     Work(Work),
     /// Serve the HTTP API, and run what is due, until stopped
@@ -133,6 +136,29 @@ impl Verb {
             _ => None,
         }
     }
+}
+
+/// `store`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Copy jobs, logs, modules, tokens and all else; what is there already stays as it is
+    Copy {
+        /// A data folder, or the URL of a store that hosts share: postgres://…, redis://…, file:DIR
+        from: String,
+        /// The same
+        to: String,
+        /// Which jobs that have not finished: `waiting`, but nothing at all while some run; `all`; or `skip`
+        #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true, default_value = "waiting")]
+        unfinished: Unfinished,
+    },
+}
+
+/// Which unfinished jobs are copied.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Unfinished {
+    Waiting,
+    All,
+    Skip,
 }
 
 /// What is called.

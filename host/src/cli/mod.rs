@@ -33,6 +33,7 @@ mod serve;
 mod serve;
 mod settings;
 mod signals;
+mod store;
 mod token;
 mod top;
 mod trouble;
@@ -142,6 +143,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
             place.must_be_nowhere_else("webhook")?;
             webhook::webhook(place, out, command).await
         }
+        Verb::Store(command) => store::store(place, out, command).await,
         Verb::Work(command) => {
             place.must_be_here("work")?;
             work::work(place, out, command).await

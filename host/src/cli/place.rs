@@ -211,7 +211,8 @@ impl Place {
         })
     }
 
-    fn settled(&self, takes: Takes) -> LocalConfig {
+    /// What it says of how a host behaves.
+    pub(crate) fn settled(&self, takes: Takes) -> LocalConfig {
         LocalConfig {
             policy: self.config.policy(),
             takes,

@@ -2,6 +2,10 @@
 //!
 //! A store does not decide what happens to a job: [`State`]'s transitions do. A store compares one number and keeps what
 //! it is given. A type is a store when it passes the conformance suite in `tests/src/store.rs`.
+//!
+//! # A store of one's own
+//! The shortest one that passes, from `tests/src/own_store.rs`:
+#![doc = concat!("```ignore\n", include_str!("../../../tests/src/own_store.rs"), "\n```")]
 
 use std::fmt;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ mod running;
 mod settings;
 mod sharing;
 mod signals;
+mod stores;
 mod terminal;
 mod tokens;
 mod top;

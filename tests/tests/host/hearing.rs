@@ -31,7 +31,7 @@ impl Hooks for Elsewhere {
 
 /// A host that runs nothing, and a job that ends elsewhere once the host has looked.
 async fn ends_after_a_look(url: &str) -> (au_host::Host, JobId) {
-    let (here, there) = (open(url, Durability::Os).unwrap(), open(url, Durability::Os).unwrap());
+    let (here, there) = (open(url, Durability::Os).await.unwrap(), open(url, Durability::Os).await.unwrap());
     let worker = jobs::worker();
     let mut job = jobs::running(jobs::job(), worker);
     job.spec.options.ttl = None;

@@ -117,6 +117,18 @@ impl<H: Hooks> Store for Hooked<H> {
         self.store.notes(prefix, limit).await
     }
 
+    async fn put_blob(&self, name: &str, blob: &bytes::Bytes) -> Result<()> {
+        self.store.put_blob(name, blob).await
+    }
+
+    async fn blob(&self, name: &str) -> Result<Option<bytes::Bytes>> {
+        self.store.blob(name).await
+    }
+
+    async fn remove_blob(&self, name: &str) -> Result<bool> {
+        self.store.remove_blob(name).await
+    }
+
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         self.store.depth(now).await
     }
