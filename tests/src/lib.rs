@@ -14,6 +14,8 @@ pub mod host;
 pub mod load;
 pub mod machine;
 pub mod receiver;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod source;
 pub mod store;
 pub mod suite;
