@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use au_host::store::Query;
-use au_host::{Error, Job, Store};
+use au_host::{Error, Job};
 use au_tests::redis::Server;
 use au_tests::store::jobs::{self, NOW, after};
 
@@ -75,7 +75,7 @@ async fn a_job_that_the_server_forgot_by_itself_is_gone_from_all_lists_and_count
     store.append_log(job.spec.id, &[line]).await.unwrap();
     // As the server does it when the time has come.
     let code = "for _, key in ipairs(redis.call('KEYS', '*')) do if string.find(key, ARGV[1] .. 'j:', 1, true) == 1 then redis.call('DEL', key) end end";
-    server.ask(&["eval", code, "0", &base(&url)]);
+    assert_eq!(server.ask(&["eval", code, "0", &base(&url)]), "");
     assert!(matches!(store.get(job.spec.id, NOW).await.unwrap_err(), Error::NotFound { .. }));
     assert_eq!(store.held("one").await.unwrap().jobs.completed, 1);
     let expired = store.scan(&Query::Expired { now: after(10), limit: 10 }).await.unwrap();
