@@ -11,6 +11,7 @@ use au_tests::store::jobs::{self, NOW, after};
 use futures::StreamExt;
 use futures::future::join_all;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::{large, needs_redis, store};
 
@@ -46,36 +47,38 @@ async fn a_server_killed_under_load_loses_nothing_it_acknowledged_and_no_handle_
     assert_eq!(changes.next().await, Some(Change::Unknown));
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let worker = jobs::worker();
-    let loads: Vec<_> =
-        (0..32).map(|_| tokio::spawn(load(Arc::clone(&store), Arc::clone(&stop), worker, Arc::clone(&done)))).collect();
-    for _ in 0..3 {
-        let before = done.load(Ordering::Acquire);
-        while done.load(Ordering::Acquire) < before + 200 {
-            changes.next().await.unwrap();
-        }
-        server = tokio::task::spawn_blocking(move || {
-            server.kill();
-            server.again();
-            server
-        })
-        .await
-        .unwrap();
+    let mut loads = JoinSet::new();
+    for _ in 0..32 {
+        loads.spawn(load(Arc::clone(&store), Arc::clone(&stop), worker, Arc::clone(&done)));
     }
-    let before = done.load(Ordering::Acquire);
-    while done.load(Ordering::Acquire) < before + 100 {
-        changes.next().await.unwrap();
+    for round in 0..4 {
+        let enough = done.load(Ordering::Acquire) + 200;
+        while done.load(Ordering::Acquire) < enough {
+            tokio::select! {
+                heard = changes.next() => assert!(heard.is_some(), "hints come again after each time"),
+                ended = loads.join_next() => panic!("a load ended early: {ended:?}"),
+            }
+        }
+        if round < 3 {
+            let restart = move || {
+                server.kill();
+                server.again();
+                server
+            };
+            server = tokio::task::spawn_blocking(restart).await.unwrap();
+        }
     }
     stop.store(true, Ordering::Release);
-    let acknowledged: Vec<_> = join_all(loads).await.into_iter().flat_map(Result::unwrap).collect();
+    let acknowledged: Vec<_> = loads.join_all().await.into_iter().flatten().collect();
     for (id, status) in &acknowledged {
         assert_eq!(listener.peek(*id, NOW).await.unwrap().status, *status);
     }
-    let all: usize = [Status::Running, Status::Completed]
-        .map(|status| acknowledged.iter().filter(|job| job.1 == status).count())
-        .iter()
-        .sum();
     let counts = listener.counts().await.unwrap();
-    assert_eq!(counts.running + counts.completed, all as u64, "none is there twice, none is there that nobody had");
+    assert_eq!(
+        counts.running + counts.completed,
+        acknowledged.len() as u64,
+        "none is there twice, none is there that nobody had"
+    );
     listener.heartbeat(jobs::worker(), after(60), NOW).await.unwrap();
 }
 
@@ -118,9 +121,10 @@ async fn what_is_asked_while_connections_are_cut_is_done_once() {
         })
     };
     let all: Vec<_> = (0..200).map(one).collect();
+    drop(told);
     let mut ids = BTreeSet::new();
     while ids.len() < 200 {
-        ids.insert(news.recv().await.unwrap());
+        ids.insert(news.recv().await.expect("one ended early"));
     }
     for one in all {
         one.await.unwrap();

@@ -33,6 +33,10 @@ async fn a_server_that_does_not_sync_each_write_is_refused_unless_less_is_asked_
     needs_redis!();
     let server = Server::start();
     let url = server.url();
+    assert_eq!(server.ask(&["config", "set", "no-appendfsync-on-rewrite", "yes"]), "OK");
+    let sometimes = refusal(&url, Durability::Fsync).await;
+    assert_refused(&sometimes, &["CONFIG SET no-appendfsync-on-rewrite no"]);
+    assert_eq!(server.ask(&["config", "set", "no-appendfsync-on-rewrite", "no"]), "OK");
     assert_eq!(server.ask(&["config", "set", "appendfsync", "everysec"]), "OK");
     let lazy = refusal(&url, Durability::Fsync).await;
     assert_refused(&lazy, &["appendfsync everysec", "CONFIG SET appendfsync always", "durability = os"]);

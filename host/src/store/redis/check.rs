@@ -20,6 +20,8 @@ pub struct Persistence {
     pub appendonly: bool,
     /// When that file is synced: `always`, `everysec` or `no`; `None`: the server does not tell.
     pub appendfsync: Option<String>,
+    /// Whether it syncs while it rewrites that file, too.
+    pub always_on_rewrite: bool,
 }
 
 impl Persistence {
@@ -28,6 +30,9 @@ impl Persistence {
     pub fn promise(&self) -> &'static str {
         match (self.appendonly, self.appendfsync.as_deref()) {
             (false, _) => "an acknowledged write may be lost when Redis ends: it writes no append-only file",
+            (true, Some("always")) if !self.always_on_rewrite => {
+                "an acknowledged write survives a power cut, unless Redis rewrites its file just then (no-appendfsync-on-rewrite)"
+            }
             (true, Some("always")) => "an acknowledged write survives a power cut",
             (true, Some("everysec")) => {
                 "an acknowledged write survives the end of Redis; a power cut may take the last second"
@@ -104,7 +109,11 @@ pub(super) async fn check(
             "writes no append-only file, so its end loses jobs: `CONFIG SET appendonly yes` and \
              `CONFIG SET appendfsync always`, and the same in redis.conf, {instead}"
         )),
-        Some("always") => Ok(()),
+        Some("always") if persistence.always_on_rewrite => Ok(()),
+        Some("always") => unfit(format!(
+            "does not sync while it rewrites its append-only file: `CONFIG SET no-appendfsync-on-rewrite no`, and the same in \
+             redis.conf, {instead}"
+        )),
         None => {
             tracing::warn!(server = %shown, "CONFIG GET is not allowed, so it cannot be checked that Redis syncs every write; {}", persistence.promise());
             Ok(())
@@ -130,12 +139,14 @@ async fn persistence_of(
     target: &Target,
 ) -> Result<Persistence, Refusal> {
     let config =
-        allowed::<HashMap<String, String>>(connection, redis::cmd("CONFIG").arg("GET").arg("append*"), target).await?;
+        allowed::<HashMap<String, String>>(connection, redis::cmd("CONFIG").arg("GET").arg("*append*"), target).await?;
     let appendonly = match &config {
         Some(config) => config.get("appendonly").map(String::as_str) == Some("yes"),
         None => info.get("aof_enabled").map(String::as_str) != Some("0"),
     };
-    Ok(Persistence { appendonly, appendfsync: config.and_then(|mut config| config.remove("appendfsync")) })
+    let mut config = config.unwrap_or_default();
+    let always_on_rewrite = config.get("no-appendfsync-on-rewrite").map(String::as_str) != Some("yes");
+    Ok(Persistence { appendonly, appendfsync: config.remove("appendfsync"), always_on_rewrite })
 }
 
 async fn info(

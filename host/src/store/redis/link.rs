@@ -66,8 +66,13 @@ impl Link {
 
     /// Runs a script, again and again while the server is away; the script sees to it that it is done once.
     pub(super) async fn run(&self, script: &Script, args: &[Bytes]) -> Result<Value> {
+        self.run_for(PATIENCE, script, args).await
+    }
+
+    /// The same, with another patience.
+    pub(super) async fn run_for(&self, patience: Duration, script: &Script, args: &[Bytes]) -> Result<Value> {
         let base = &self.target.base;
-        self.ask_for(PATIENCE, |again, whole| script.command(base, again, whole, args)).await
+        self.ask_for(patience, |again, whole| script.command(base, again, whole, args)).await
     }
 
     /// Asks what may be asked any number of times.
@@ -110,20 +115,23 @@ impl Link {
         }
     }
 
-    /// Asks once, and says at once why not; connects first if need be, for no longer than that takes.
+    /// Says at once why it cannot be asked, if so: tries one connection that was there, and one new one.
     pub(super) async fn ask_now(&self, command: &Cmd) -> Result<()> {
-        let (number, mut connection) = self.connection(Instant::now() + CONNECT).await?;
-        let asked = tokio::time::timeout(CONNECT, command.query_async::<Value>(&mut connection)).await;
-        match asked {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                if fault::meaning(&error) == Meaning::Lost {
-                    self.hang_up(number, &fault::said(&error));
-                    return Err(self.away());
+        let mut had_one = self.live().is_some();
+        loop {
+            let (number, mut connection) = self.connection(Instant::now()).await?;
+            let asked = tokio::time::timeout(CONNECT, command.query_async::<Value>(&mut connection)).await;
+            match asked {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) if fault::meaning(&error) != Meaning::Lost => {
+                    return Err(fault::error(&error, &self.target.shown));
                 }
-                Err(fault::error(&error, &self.target.shown))
+                Ok(Err(error)) => self.hang_up(number, &fault::said(&error)),
+                Err(_) => return Err(fault::away(&self.target.shown, "it does not answer")),
             }
-            Err(_) => Err(fault::away(&self.target.shown, "it does not answer")),
+            if !std::mem::take(&mut had_one) {
+                return Err(self.away());
+            }
         }
     }
 

@@ -49,8 +49,10 @@ use self::link::Link;
 use self::payloads::Payloads;
 use self::url::Target;
 
-/// How long a server is waited for that is away when the store is opened, or asked whether it is ready.
+/// How long a server is waited for that is away when the store is opened.
 const SOON: Duration = Duration::from_secs(3);
+/// How long a heartbeat waits for a server that is away. What it says ages, so the next one is better than a late one.
+const BEAT: Duration = Duration::from_secs(2);
 /// After so long a worker that is dead is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Jobs that one script removes.
@@ -164,7 +166,7 @@ impl Store for RedisStore {
     async fn heartbeat(&self, worker: WorkerId, until: Timestamp, now: Timestamp) -> Result<Heartbeat> {
         let old = now.minus(FORGOTTEN).as_micros();
         let args = [own(worker.as_bytes()), decimal(until.as_micros()), decimal(now.as_micros()), decimal(old)];
-        let lost = self.heart.run(&scripts::HEARTBEAT, &args).await?;
+        let lost = self.heart.run_for(BEAT, &scripts::HEARTBEAT, &args).await?;
         Ok(Heartbeat { lost_jobs: answer::number(&lost)? > 0 })
     }
 
