@@ -44,6 +44,9 @@ struct Progress {
     inputs: u64,
     /// Whether this round changed anything, or showed that others did.
     moved: bool,
+    /// Swaps of this round, and those of them that others were faster with.
+    tried: usize,
+    beaten: usize,
 }
 
 impl Progress {
@@ -63,9 +66,9 @@ impl RedisStore {
             }
             let turns = match take.only {
                 Some(id) => self.turn_of(id, take).await?.into_iter().collect(),
-                None => self.turns(take, left).await?,
+                None => self.turns(take, left, progress.beaten * 2 > progress.tried).await?,
             };
-            progress.moved = false;
+            (progress.moved, progress.tried, progress.beaten) = (false, 0, 0);
             for turns in turns.chunks(BATCH) {
                 if let Err(error) = self.start_batch(take, turns, &mut progress).await {
                     // Those that were started must reach their worker.
@@ -121,6 +124,8 @@ impl RedisStore {
             let record = match row::read(row)? {
                 None => {
                     progress.moved = true;
+                    progress.tried += 1;
+                    progress.beaten += 1;
                     continue;
                 }
                 Some(Ok(record)) => record,
@@ -132,6 +137,8 @@ impl RedisStore {
             };
             let Some(start) = decide(record, turn, take) else {
                 progress.moved = true;
+                progress.tried += 1;
+                progress.beaten += 1;
                 continue;
             };
             if left == 0 || bytes >= INPUTS {
@@ -165,7 +172,9 @@ impl RedisStore {
         for (start, answer) in starts.into_iter().zip(answers) {
             let mut parts = answer::array(answer)?.into_iter();
             let word = answer::bytes(parts.next().ok_or_else(fault::strange)?)?;
+            progress.tried += 1;
             if &word[..] != b"done" {
+                progress.beaten += usize::from(&word[..] != b"quota");
                 continue;
             }
             let id = start.record.spec().id;

@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 /// Turns that one look asks for in all, or one of each line.
 const LOOK: usize = 8192;
 
+/// How far a crowd spreads: so many times what each wants.
+const CROWD: usize = 8;
+
 /// In the order in which due jobs are started.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn {
@@ -41,10 +44,11 @@ pub(super) struct Line {
 }
 
 impl RedisStore {
-    /// The first turns, at most so many.
-    pub(super) async fn turns(&self, take: &Take, limit: usize) -> Result<Vec<Turn>> {
+    /// The first turns, at most so many. In a crowd, where others were faster with the very first, some a little further on
+    /// that are of the same priority: else all hosts would try for the same, and all but one in vain.
+    pub(super) async fn turns(&self, take: &Take, limit: usize, crowd: bool) -> Result<Vec<Turn>> {
         let lines = self.lines(take).await?;
-        let each = limit.min(LOOK / lines.len().max(1)).max(1);
+        let each = limit.saturating_mul(if crowd { CROWD } else { 1 }).min(LOOK / lines.len().max(1)).max(1);
         let now = take.now.as_micros();
         let mut args = vec![own(take.worker.as_bytes()), decimal(now), own(sortable(now)), decimal(each)];
         let most = |room: u64| usize::try_from(room).unwrap_or(usize::MAX).min(each);
@@ -71,6 +75,11 @@ impl RedisStore {
         }
         all.sort_unstable();
         all.retain(|turn| certain.as_ref().is_none_or(|certain| turn <= certain));
+        if crowd && let Some(first) = all.first() {
+            let priority = first.priority;
+            let alike = all.partition_point(|turn| turn.priority == priority);
+            all.drain(..rand::random_range(0..=alike.saturating_sub(limit)));
+        }
         all.truncate(limit);
         Ok(all)
     }
