@@ -174,3 +174,38 @@ async fn stores_of_other_prefixes_on_one_server_do_not_see_each_other() {
     assert!(matches!(other.get(job.spec.id, NOW).await.unwrap_err(), Error::NotFound { .. }));
     assert!(other.take(&jobs::take(jobs::worker(), 9)).await.unwrap().started.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_many_statuses_of_which_few_pass_is_whole_and_in_order() {
+    needs_redis!();
+    let server = Server::start();
+    let store = store(&server.url()).await;
+    let (worker, wanted) = (jobs::worker(), au_host::Digest::of(b"wanted"));
+    let mut expected = Vec::new();
+    for number in 0..900 {
+        let mut job = jobs::job();
+        // Some statuses are rare for a while, so that their part of a page reaches much further down.
+        if number % 7 == 0 || number > 500 {
+            job = jobs::running(job, worker);
+        }
+        if number % 90 == 5 {
+            job.spec.module = wanted;
+            expected.push(job.spec.id);
+        }
+        store.insert(&job).await.unwrap();
+    }
+    expected.reverse();
+    for size in [1, 3, 100] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let filter = au_host::store::Filter { module: Some(wanted), ..au_host::store::Filter::default() };
+            let page = store.scan(&Query::List { filter, before, limit: size, now: NOW }).await.unwrap();
+            before = page.last().map(|job| job.id);
+            found.extend(page.iter().map(|job| job.id));
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "pages of {size}");
+    }
+}

@@ -17,24 +17,27 @@ async fn a_quota_is_kept_to_the_last_job_however_many_hosts_take_at_once() {
     let server = Server::start();
     let url = server.url();
     let stores = join_all((0..8).map(|_| store(&url))).await;
-    for number in 0..100 {
-        let job = jobs::job_with(|options| options.principal = Some(format!("tenant {}", number % 2)));
-        stores[0].insert(&job).await.unwrap();
-    }
     let usual = Quota { running: NonZeroU64::new(5), ..Quota::default() };
     let quotas = Arc::new(Quotas { usual, ..Quotas::default() });
-    let take = |store: &Arc<dyn Store>| {
-        let (store, quotas) = (Arc::clone(store), Some(Arc::clone(&quotas)));
-        tokio::spawn(async move {
-            let worker = jobs::worker();
-            store.heartbeat(worker, after(60), NOW).await.unwrap();
-            store.take(&Take { quotas, ..jobs::take(worker, 100) }).await.unwrap().started.len()
-        })
-    };
-    let started: usize = join_all(stores.iter().map(take)).await.into_iter().map(Result::unwrap).sum();
-    assert_eq!(started, 10);
-    for tenant in ["tenant 0", "tenant 1"] {
-        assert_eq!(stores[0].held(tenant).await.unwrap().jobs.running, 5);
+    let worker = jobs::worker();
+    stores[0].heartbeat(worker, after(60), NOW).await.unwrap();
+    // Again and again: one host must ask how many run just before others start some, and what waits just after.
+    for round in 0..100 {
+        let tenant = format!("tenant {round}");
+        let all: Vec<_> = (0..60).map(|_| jobs::job_with(|options| options.principal = Some(tenant.clone()))).collect();
+        join_all(all.iter().map(|job| stores[0].insert(job)))
+            .await
+            .into_iter()
+            .for_each(|inserted| drop(inserted.unwrap()));
+        let take = |store: &Arc<dyn Store>| {
+            let (store, quotas) = (Arc::clone(store), Some(Arc::clone(&quotas)));
+            tokio::spawn(
+                async move { store.take(&Take { quotas, ..jobs::take(worker, 100) }).await.unwrap().started.len() },
+            )
+        };
+        let started: usize = join_all(stores.iter().map(take)).await.into_iter().map(Result::unwrap).sum();
+        assert_eq!((started, stores[0].held(&tenant).await.unwrap().jobs.running), (5, 5), "round {round}");
+        stores[0].remove(&all.iter().map(|job| job.spec.id).collect::<Vec<_>>()).await.unwrap();
     }
 }
 
