@@ -17,6 +17,8 @@ pub mod load;
 pub mod machine;
 pub mod own_store;
 pub mod receiver;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod source;
 pub mod store;
 pub mod suite;

@@ -34,15 +34,66 @@ fn main() -> std::process::ExitCode {
         trials("a store of one's own", ALONE, &[], own),
     ];
     let tests = tests.into_iter().flatten();
+    #[cfg(feature = "redis")]
+    let tests = tests.chain(redis::tests());
     #[cfg(feature = "wasm")]
     let tests = tests
         .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
         .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
         .chain(trials("a host on file:", HOST, &[], || host(false)))
         .chain(trials("a host on memory:", HOST, &[], || host(true)))
-        .chain(trials("a host on a shared file:", HOST, &[], sharing))
+        .chain(trials("a host on a shared file:", HOST, &[], || sharing(folder())))
         .chain(trials("hosts on file:", HOSTS, &[], folder));
-    libtest_mimic::run(&arguments, tests.collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, tests.collect());
+    #[cfg(feature = "redis")]
+    au_tests::redis::end();
+    conclusion.exit_code()
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use super::*;
+    use au_tests::suite::Gap;
+    use libtest_mimic::Trial;
+
+    /// What no store has whose workers are known by leases.
+    const LEASES: &[Gap] = &[Gap {
+        property: "the jobs of a handle that is gone are due at once",
+        reason: "a worker that did not leave is known to be gone when its lease ends, not before",
+    }];
+
+    pub(super) fn tests() -> Vec<Trial> {
+        if !au_tests::redis::is_there("all of redis:") {
+            return Vec::new();
+        }
+        let tests = [
+            trials("redis:", ALONE, &[], alone),
+            trials("redis: three handles", ALONE, &[], round),
+            trials("redis:", SHARED, LEASES, || (open(), ())),
+        ];
+        let tests = tests.into_iter().flatten();
+        #[cfg(feature = "wasm")]
+        let tests = tests.chain(trials("a host on redis:", HOST, &[], || sharing((open(), ())))).chain(trials(
+            "hosts on redis:",
+            HOSTS,
+            &[],
+            || (open(), ()),
+        ));
+        tests.collect()
+    }
+
+    fn open() -> Open {
+        let url = au_tests::redis::shared();
+        Arc::new(move || opened(&url, Durability::Fsync))
+    }
+
+    fn alone() -> (Arc<dyn Store>, ()) {
+        (open()(), ())
+    }
+
+    fn round() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Picked::round(&open(), 3)), ())
+    }
 }
 
 /// A backend with room for 16, and the guest in its registry.
@@ -80,8 +131,7 @@ fn host(ephemeral: bool) -> (Local, (tokio::runtime::Runtime, TempDir)) {
 
 /// A host with four slots whose jobs and modules are in a store that others may share.
 #[cfg(feature = "wasm")]
-fn sharing() -> (Local, (tokio::runtime::Runtime, TempDir, TempDir)) {
-    let (open, kept) = folder();
+fn sharing<K>((open, kept): (Open, K)) -> (Local, (tokio::runtime::Runtime, TempDir, K)) {
     let folder = tempfile::tempdir().unwrap();
     let config = LocalConfig { slots: Some(4), ..guest::config() };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -133,6 +133,8 @@ fn the_pure_files_know_neither_runtime_nor_sandbox_nor_files_nor_clock() {
 fn each_large_dependency_is_named_in_one_place() {
     assert_eq!(strays(&["wasmtime", "wasmtime_wasi"], |name| is_below(&["backend/wasm/", "registry/"], name)), NOWHERE);
     assert_eq!(strays(&["rusqlite"], |name| is_below(&["store/file/"], name)), NOWHERE);
+    let redis = ["redis::Client", "redis::aio", "redis::cmd", "redis::Value"];
+    assert_eq!(strays(&redis, |name| is_below(&["store/redis/"], name)), NOWHERE);
     let http = ["axum", "http_body", "tower", "utoipa"];
     assert_eq!(strays(&http, |name| is_below(&["http/"], name)), NOWHERE);
     let wire = ["hyper", "hyper_util", "http_body_util", "tokio_rustls", "rustls_native_certs"];
@@ -275,6 +277,10 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("registry/slot.rs", "state.waiting == QUEUE"),
         ("store/file/readers.rs", "Semaphore::new(MOST)"),
         ("store/file/writer.rs", "mpsc::channel(BATCH)"),
+        ("store/redis/link.rs", "set_pipeline_buffer_size(QUEUE)"),
+        ("store/redis/payloads.rs", "Semaphore::new(AT_ONCE)"),
+        ("store/redis/take.rs", "self.inputs < INPUTS"),
+        ("store/redis/feed.rs", "broadcast::Sender::new(WAITING)"),
         ("http/peers.rs", "counts.all >= self.0.most"),
         ("http/app.rs", "Semaphore::new(limits.in_flight)"),
         ("http/followers.rs", "Semaphore::new(most)"),

@@ -1,4 +1,4 @@
-//! Whatever is done to a store, `file:` answers as `memory:` does, which is simple enough to be believed.
+//! Whatever is done to a store, others answer as `memory:` does, which is simple enough to be believed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -74,7 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Both stores, and what was done to them so far.
 struct Pair {
     model: Arc<dyn Store>,
-    file: Arc<dyn Store>,
+    other: Arc<dyn Store>,
     jobs: Vec<Job>,
     workers: Vec<WorkerId>,
     now: Timestamp,
@@ -90,18 +90,18 @@ macro_rules! both {
     ($pair:expr, |$store:ident| $ask:expr) => {{
         let $store = &$pair.model;
         let model = said($ask.await);
-        let $store = &$pair.file;
-        let file = said($ask.await);
-        prop_assert_eq!(&model, &file, "{}", stringify!($ask));
+        let $store = &$pair.other;
+        let other = said($ask.await);
+        prop_assert_eq!(&model, &other, "{}", stringify!($ask));
         model
     }};
 }
 
 impl Pair {
-    async fn new(file: Arc<dyn Store>) -> Self {
+    async fn new(other: Arc<dyn Store>) -> Self {
         let mut pair = Self {
             model: open("memory:", Durability::Os).await.unwrap(),
-            file,
+            other,
             jobs: Vec::new(),
             workers: Vec::new(),
             now: NOW,
@@ -116,7 +116,7 @@ impl Pair {
     /// A new worker, alive. A name is never used again.
     async fn hire(&self) -> WorkerId {
         let worker = worker();
-        for store in [&self.model, &self.file] {
+        for store in [&self.model, &self.other] {
             store.heartbeat(worker, self.now.plus(Duration::from_secs(1_000_000)), self.now).await.unwrap();
         }
         worker
@@ -259,18 +259,16 @@ fn named(name: u8, kept: bool) -> Option<au_host::IdempotencyKey> {
     key(&format!("key {name}"), if kept { KeyHolds::WhileKept } else { KeyHolds::UntilFinished })
 }
 
-fn run(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("file:{}", folder.path().join("data").display());
+fn run(steps: Vec<Step>, url: &str) -> std::result::Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut pair = Pair::new(open(&url, Durability::Os).await.unwrap()).await;
+        let mut pair = Pair::new(open(url, Durability::Os).await.unwrap()).await;
         for step in steps {
             pair.step(step).await?;
         }
         pair.same().await?;
-        // What is kept is kept: another handle on the folder says the same.
-        pair.file = open(&url, Durability::Os).await.unwrap();
+        // What is kept is kept: another handle on the same says the same.
+        pair.other = open(url, Durability::Os).await.unwrap();
         pair.same().await
     })
 }
@@ -280,6 +278,23 @@ proptest! {
 
     #[test]
     fn the_file_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
-        run(steps)?;
+        let folder = tempfile::tempdir().unwrap();
+        run(steps, &format!("file:{}", folder.path().join("data").display()))?;
     }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_redis_store_answers_as_the_memory_store_does() {
+    use proptest::test_runner::TestRunner;
+    if !au_tests::redis::is_there("the redis store answers as the memory store does") {
+        return;
+    }
+    let server = au_tests::redis::Server::start();
+    let config =
+        ProptestConfig { cases: 60, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() };
+    let steps = prop::collection::vec(step(), 1..80);
+    TestRunner::new(config)
+        .run(&steps, |steps| run(steps, &server.url()))
+        .unwrap_or_else(|failure| panic!("{failure}"));
 }

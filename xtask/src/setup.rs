@@ -4,13 +4,14 @@ use crate::sh::{self, cargo, command, has, read};
 use crate::{Result, guests};
 
 /// Programs that tests and the demo use, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mount", "mount"),
     ("perl", "perl-base"),
     ("pkill", "procps"),
+    ("redis-server", "redis-server"),
     ("strace", "strace"),
 ];
 /// The library that makes fsync do nothing: what shows that the crash tests can fail.

@@ -32,6 +32,8 @@ pub mod memory;
 mod open;
 #[cfg(feature = "records")]
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use open::{Durability, open};
 

@@ -15,7 +15,7 @@ pub enum Durability {
     Os,
 }
 
-/// Opens the store that `url` names: `memory:`, or `file:DIR`.
+/// Opens the store that `url` names: `memory:`, `file:DIR`, or `redis://HOST` and its kin.
 ///
 /// # Errors
 /// `Invalid` for a URL of no known kind, `Missing` for one that is not built in, else what the store says.
@@ -30,6 +30,12 @@ pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
             let _unused = durability;
             Err(Error::Missing { part: "store file:".into(), feature: "file" })
         }
-        _ => Err(Error::invalid("store URL", format!("{url:?} is neither `memory:` nor `file:DIR`"))),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis+unix" => Ok(Arc::new(super::redis::RedisStore::open(url, durability).await?)),
+        #[cfg(not(feature = "redis"))]
+        "redis" | "rediss" | "redis+unix" => Err(Error::Missing { part: "store redis:".into(), feature: "redis" }),
+        _ => {
+            Err(Error::invalid("store URL", format!("{scheme:?} is neither `memory:`, `file:DIR` nor `redis://HOST`")))
+        }
     }
 }
