@@ -35,7 +35,7 @@ pub(in crate::store) fn signed(count: u64) -> i64 {
 }
 
 /// How [`KeyHolds`] is written in a row. Never renumbered.
-fn holds_code(holds: KeyHolds) -> i64 {
+pub(in crate::store) fn holds_code(holds: KeyHolds) -> i64 {
     match holds {
         KeyHolds::WhileKept => 0,
         KeyHolds::UntilFinished => 1,

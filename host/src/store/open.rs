@@ -15,7 +15,7 @@ pub enum Durability {
     Os,
 }
 
-/// Opens the store that `url` names: `memory:`, or `file:DIR`.
+/// Opens the store that `url` names: `memory:`, `file:DIR`, or `postgres://user:password@host:5432/database`.
 ///
 /// # Errors
 /// `Invalid` for a URL of no known kind, `Missing` for one that is not built in, else what the store says.
@@ -30,6 +30,14 @@ pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
             let _unused = durability;
             Err(Error::Missing { part: "store file:".into(), feature: "file" })
         }
-        _ => Err(Error::invalid("store URL", format!("{url:?} is neither `memory:` nor `file:DIR`"))),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Arc::new(super::postgres::PostgresStore::open(url, durability).await?)),
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => {
+            let _unused = durability;
+            Err(Error::Missing { part: "store postgres:".into(), feature: "postgres" })
+        }
+        // Not the rest: it may hold a password.
+        _ => Err(Error::invalid("store URL", format!("{scheme:?} is none of `memory:`, `file:DIR` and `postgres://…`"))),
     }
 }

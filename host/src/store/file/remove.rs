@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::insert;
 use super::row::{self, select};
 use super::writer::Applied;
 use crate::id::JobId;
+use crate::store::columns::tags;
 
 /// What was forgotten.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ fn remove_one(connection: &Connection, id: JobId, removed: &mut Removed) -> rusq
     match record {
         Ok(record) => {
             let mut statement = connection.prepare_cached("DELETE FROM tag WHERE tag = ?1 AND id = ?2")?;
-            for tag in insert::tags(record.spec()) {
+            for tag in tags(record.spec()) {
                 statement.execute(params![tag, id.as_bytes()])?;
             }
             removed.files.extend(record.input.file);

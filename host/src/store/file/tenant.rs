@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::record;
 use crate::job::{Counts, Status};
 use crate::quota::{Held, Quotas};
 use crate::store::record;
