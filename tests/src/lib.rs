@@ -13,6 +13,8 @@ pub mod host;
 #[cfg(feature = "wasm")]
 pub mod load;
 pub mod machine;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod receiver;
 pub mod source;
 pub mod store;

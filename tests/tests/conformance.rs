@@ -31,6 +31,8 @@ fn main() -> std::process::ExitCode {
         trials("file:", SHARED, &[], folder),
     ];
     let tests = tests.into_iter().flatten();
+    #[cfg(feature = "postgres")]
+    let tests = tests.chain(postgres());
     #[cfg(feature = "wasm")]
     let tests = tests
         .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
@@ -38,6 +40,38 @@ fn main() -> std::process::ExitCode {
         .chain(trials("a host on file:", HOST, &[], || host(false)))
         .chain(trials("a host on memory:", HOST, &[], || host(true)));
     libtest_mimic::run(&arguments, tests.collect()).exit_code()
+}
+
+#[cfg(feature = "postgres")]
+fn postgres() -> Vec<libtest_mimic::Trial> {
+    use au_tests::postgres::server;
+    const GAPS: &[au_tests::suite::Gap] = &[au_tests::suite::Gap {
+        property: "the jobs of a handle that is gone are due at once",
+        reason: "a handle on another machine that is gone is known dead only when its leases are over",
+    }];
+    fn opener() -> (Open, ()) {
+        let url = server().unwrap().database();
+        (Arc::new(move || opened(&url, Durability::Fsync)), ())
+    }
+    fn by_socket() -> (Arc<dyn Store>, ()) {
+        (opened(&server().unwrap().database_by_socket(), Durability::Os), ())
+    }
+    fn round() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Picked::round(&opener().0, 3)), ())
+    }
+    // The server is looked for here, so that there are no tests of it where there is none.
+    if server().is_none() {
+        return Vec::new();
+    }
+    [
+        trials("postgres:", ALONE, &[], || (opener().0(), ())),
+        trials("postgres: without waiting for the disk", ALONE, &[], by_socket),
+        trials("postgres: three handles", ALONE, &[], round),
+        trials("postgres:", SHARED, GAPS, opener),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A backend with room for 16, and the guest in its registry.

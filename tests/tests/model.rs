@@ -1,4 +1,4 @@
-//! Whatever is done to a store, `file:` answers as `memory:` does, which is simple enough to be believed.
+//! Whatever is done to a store, `file:` and `postgres:` answer as `memory:` does, which is simple enough to be believed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -259,18 +259,21 @@ fn named(name: u8, kept: bool) -> Option<au_host::IdempotencyKey> {
     key(&format!("key {name}"), if kept { KeyHolds::WhileKept } else { KeyHolds::UntilFinished })
 }
 
-fn run(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
+fn run_on_file(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("file:{}", folder.path().join("data").display());
+    run(&format!("file:{}", folder.path().join("data").display()), steps)
+}
+
+fn run(url: &str, steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut pair = Pair::new(open(&url, Durability::Os).await.unwrap()).await;
+        let mut pair = Pair::new(open(url, Durability::Os).await.unwrap()).await;
         for step in steps {
             pair.step(step).await?;
         }
         pair.same().await?;
-        // What is kept is kept: another handle on the folder says the same.
-        pair.file = open(&url, Durability::Os).await.unwrap();
+        // What is kept is kept: another handle on it says the same.
+        pair.file = open(url, Durability::Os).await.unwrap();
         pair.same().await
     })
 }
@@ -280,6 +283,19 @@ proptest! {
 
     #[test]
     fn the_file_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
-        run(steps)?;
+        run_on_file(steps)?;
+    }
+}
+
+#[cfg(feature = "postgres")]
+proptest! {
+    // Fewer, for each has a database of its own.
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_postgres_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
+        if let Some(server) = au_tests::postgres::server() {
+            run(&server.database_by_socket(), steps)?;
+        }
     }
 }

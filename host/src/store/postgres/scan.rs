@@ -113,6 +113,9 @@ fn of_statuses(statuses: &[Status]) -> String {
     if codes.is_empty() {
         return of(String::new());
     }
+    if let [code] = codes.as_slice() {
+        return of(format!("status = {code} AND "));
+    }
     let each: Vec<_> = codes.iter().map(|code| format!("({})", of(format!("status = {code} AND ")))).collect();
     format!("{} ORDER BY id DESC LIMIT $3", each.join(" UNION ALL "))
 }

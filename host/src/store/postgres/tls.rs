@@ -67,17 +67,18 @@ fn trusted(file: Option<PathBuf>) -> Result<RootCertStore> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Sealed<S>;
     type TlsConnect = Handshake;
-    type Error = rustls::pki_types::InvalidDnsNameError;
+    type Error = io::Error;
 
-    fn make_tls_connect(&mut self, domain: &str) -> std::result::Result<Handshake, Self::Error> {
-        Ok(Handshake { connector: self.0.clone(), name: ServerName::try_from(domain.to_owned())? })
+    /// A socket of this machine has no name; the server offers no TLS there, so none is needed.
+    fn make_tls_connect(&mut self, domain: &str) -> io::Result<Handshake> {
+        Ok(Handshake { connector: self.0.clone(), name: ServerName::try_from(domain.to_owned()).ok() })
     }
 }
 
 /// A handshake with one server.
 pub(super) struct Handshake {
     connector: TlsConnector,
-    name: ServerName<'static>,
+    name: Option<ServerName<'static>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Handshake {
@@ -86,7 +87,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
     type Future = Pin<Box<dyn Future<Output = io::Result<Sealed<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        Box::pin(async move { self.connector.connect(self.name, stream).await.map(Sealed) })
+        Box::pin(async move {
+            let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "the server has no name to check its certificate by");
+            self.connector.connect(self.name.ok_or_else(unnamed)?, stream).await.map(Sealed)
+        })
     }
 }
 
