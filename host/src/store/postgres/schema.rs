@@ -172,8 +172,10 @@ async fn migrate(session: &Session, address: &Address) -> std::result::Result<()
 
 /// Of which version the tables are; `None`: there are none.
 async fn version(session: &Session, schema: &str) -> std::result::Result<Option<i32>, Trouble> {
-    let there = session.query("SELECT to_regclass($1 || '.version') IS NOT NULL".into(), &[&schema]).await?;
-    if !there.first().is_some_and(|row| row.get(0)) {
+    // Not by `to_regclass`: that one may remember that there was none before it waited for the lock.
+    let there = "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE relname = 'version' AND nspname = $1";
+    if session.query(there.into(), &[&schema]).await?.is_empty() {
         return Ok(None);
     }
     let rows = session.query("SELECT max(version) FROM version".into(), &[]).await?;
