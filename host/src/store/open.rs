@@ -38,6 +38,8 @@ pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
             Err(Error::Missing { part: "store postgres:".into(), feature: "postgres" })
         }
         // Not the rest: it may hold a password.
-        _ => Err(Error::invalid("store URL", format!("{scheme:?} is none of `memory:`, `file:DIR` and `postgres://…`"))),
+        _ => {
+            Err(Error::invalid("store URL", format!("{scheme:?} is none of `memory:`, `file:DIR` and `postgres://…`")))
+        }
     }
 }

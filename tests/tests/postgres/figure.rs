@@ -24,7 +24,12 @@ async fn figure() {
         let ours = submits(&store).await;
         let bare = bare(&url, round).await;
         let rate = |took: Duration| JOBS as f64 / took.as_secs_f64();
-        eprintln!("{:.0} submits/s, {:.0} rows/s by a bare client: {:.2}", rate(ours), rate(bare), rate(ours) / rate(bare));
+        eprintln!(
+            "{:.0} submits/s, {:.0} rows/s by a bare client: {:.2}",
+            rate(ours),
+            rate(bare),
+            rate(ours) / rate(bare)
+        );
     }
     let batches = server.sql(&url, "SELECT count(DISTINCT xmin::text) FROM au_host.job");
     eprintln!("{JOBS} jobs a round in {batches} batches in all");

@@ -2,8 +2,10 @@
 
 use au_host::Error;
 use au_host::store::{Durability, open};
-use au_tests::postgres::{PASSWORD, server};
+use au_tests::postgres::{PASSWORD, Server, server};
 use au_tests::store::jobs::{self, NOW};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 
 use crate::opened;
@@ -111,4 +113,38 @@ async fn commits_wait_for_the_disk_unless_told_otherwise_even_where_the_server_i
         assert_eq!(server.sql(&url, "SELECT setting FROM seen"), setting);
         server.sql(&url, "DELETE FROM seen");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_used_where_there_is_some_and_checked_where_it_is_required() {
+    let Some(server) = Server::start(false) else { return };
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let url = server.database().replace("127.0.0.1", "localhost").replace("?sslmode=disable", "");
+    let data = server.sql(&url, "SHOW data_directory");
+    for (file, pem) in [("server.crt", made.cert.pem()), ("server.key", made.signing_key.serialize_pem())] {
+        let text = STANDARD.encode(pem);
+        server.sql(&url, &format!("COPY (SELECT '{text}') TO PROGRAM 'umask 077; base64 -d > {data}/{file}'"));
+    }
+    server.sql(&url, "ALTER SYSTEM SET ssl = on");
+    tokio::task::block_in_place(|| {
+        server.stop();
+        server.again();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    let own = format!("sslmode=require&sslrootcert={}", file.display());
+    let sealed = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name LIKE 'au-host %'";
+    for (mode, is_sealed) in [("", true), ("sslmode=prefer", true), (own.as_str(), true), ("sslmode=disable", false)] {
+        let store = opened(&format!("{url}?{mode}")).await;
+        store.insert(&jobs::job()).await.unwrap();
+        assert_eq!(server.sql(&url, sealed), if is_sealed { "t" } else { "f" }, "{mode}");
+        drop(store);
+        while server.sql(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'au-host %'") != "0" {}
+    }
+    let stranger = open(&format!("{url}?sslmode=require"), Durability::Fsync).await.unwrap_err().chain();
+    assert!(stranger.contains("certificate"), "{stranger}");
+    let misnamed = format!("{}?{own}", url.replace("localhost", "127.0.0.1"));
+    let misnamed = open(&misnamed, Durability::Fsync).await.unwrap_err().chain();
+    assert!(misnamed.contains("certificate"), "{misnamed}");
 }

@@ -64,8 +64,7 @@ async fn a_batch_is_one_notification_with_the_jobs_in_it() {
     let Some(server) = server() else { return };
     let url = server.database();
     let store = opened(&url).await;
-    let (client, mut connection) =
-        tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let (client, mut connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     let (told, mut heard) = tokio::sync::mpsc::channel(4096);
     tokio::spawn(async move {
         let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused() {
-        for bad in ["postgres://", "postgres://h/d?schema=a\"b", "postgres://h/d?schema=pg_x", "postgres://h/d?nonsense=1"] {
+        for bad in
+            ["postgres://", "postgres://h/d?schema=a\"b", "postgres://h/d?schema=pg_x", "postgres://h/d?nonsense=1"]
+        {
             assert!(matches!(Address::parse(bad), Err(Error::Invalid { .. })), "{bad}");
         }
         let socket = Address::parse("postgres://ann@/jobs?host=/run/postgresql").unwrap();

@@ -87,13 +87,17 @@ pub(super) fn text(said: &DbError) -> String {
 
 /// The error of a store whose database cannot be reached.
 pub(super) fn unreachable(what: &str, why: &str) -> Error {
-    let check = "check that the server runs and takes connections, and the host, port, user, password and database of the URL";
+    let check =
+        "check that the server runs and takes connections, and the host, port, user, password and database of the URL";
     Error::fault(PART, format!("{what} cannot be used: {why}; {check}"))
 }
 
 /// The error of a change of which nobody knows whether it was made.
 pub(super) fn unknown(why: &str) -> Error {
-    Error::fault(PART, format!("the connection was lost before the server said whether it was done ({why}); look, then try again"))
+    Error::fault(
+        PART,
+        format!("the connection was lost before the server said whether it was done ({why}); look, then try again"),
+    )
 }
 
 /// The error of something that others were in the way of for too long.

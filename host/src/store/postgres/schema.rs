@@ -158,11 +158,15 @@ async fn migrate(session: &Session, address: &Address) -> std::result::Result<()
     session.run(&[Step::text("BEGIN"), lock]).await?;
     let found = version(session, schema).await?.unwrap_or(0);
     if found > LATEST {
-        let why = format!("schema {schema} of {address} has version {found}, this program reads {LATEST}; use a newer au-host");
+        let why = format!(
+            "schema {schema} of {address} has version {found}, this program reads {LATEST}; use a newer au-host"
+        );
         return Err(Trouble::Refused(Error::fault("store", why)));
     }
     if found == 0 {
-        session.text(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE version (version int4 NOT NULL)")).await?;
+        session
+            .text(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE version (version int4 NOT NULL)"))
+            .await?;
     }
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         session.text(migration).await?;

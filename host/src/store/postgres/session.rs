@@ -51,7 +51,7 @@ pub(super) use params;
 pub(super) struct Session {
     client: Client,
     name: String,
-    statements: Mutex<HashMap<Cow<'static, str>, Statement>>,
+    statements: Mutex<HashMap<String, Statement>>,
     _driver: Driver,
 }
 
@@ -70,7 +70,11 @@ impl Session {
     }
 
     /// Does one thing.
-    pub(super) async fn query(&self, sql: Cow<'static, str>, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Trouble> {
+    pub(super) async fn query(
+        &self,
+        sql: Cow<'static, str>,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Trouble> {
         let statement = self.statement(&sql).await?;
         limited(self.client.query(&statement, params)).await
     }
@@ -110,7 +114,7 @@ impl Session {
         }
     }
 
-    async fn statement(&self, sql: &Cow<'static, str>) -> Result<Statement, Trouble> {
+    async fn statement(&self, sql: &str) -> Result<Statement, Trouble> {
         if let Some(statement) = self.statements().get(sql) {
             return Ok(statement.clone());
         }
@@ -119,12 +123,12 @@ impl Session {
         if statements.len() >= STATEMENTS {
             statements.clear();
         }
-        statements.insert(sql.clone(), statement.clone());
+        statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 
     // Nothing panics while it is held.
-    fn statements(&self) -> MutexGuard<'_, HashMap<Cow<'static, str>, Statement>> {
+    fn statements(&self) -> MutexGuard<'_, HashMap<String, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

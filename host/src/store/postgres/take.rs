@@ -141,7 +141,8 @@ impl Hand {
             Ok(rows) => rows,
             Err(Trouble::Lost(why)) => {
                 if !decided.is_empty() {
-                    self.doubts = Some(Doubts { worker: take.worker, jobs: decided, session: session.name().to_owned() });
+                    self.doubts =
+                        Some(Doubts { worker: take.worker, jobs: decided, session: session.name().to_owned() });
                 }
                 return Err(Trouble::Lost(why));
             }

@@ -9,7 +9,8 @@ use crate::store::Depth;
 use crate::store::record::status_code;
 use crate::time::Timestamp;
 
-const HELD: &str = "SELECT coalesce(sum(pending), 0)::int8, coalesce(sum(running), 0)::int8, coalesce(sum(completed), 0)::int8,
+const HELD: &str =
+    "SELECT coalesce(sum(pending), 0)::int8, coalesce(sum(running), 0)::int8, coalesce(sum(completed), 0)::int8,
         coalesce(sum(failed), 0)::int8, coalesce(sum(cancelled), 0)::int8, coalesce(sum(stored), 0)::int8
     FROM tenant WHERE name = $1";
 

@@ -88,7 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
-            let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "the server has no name to check its certificate by");
+            let unnamed =
+                || io::Error::new(io::ErrorKind::InvalidInput, "the server has no name to check its certificate by");
             self.connector.connect(self.name.ok_or_else(unnamed)?, stream).await.map(Sealed)
         })
     }

@@ -75,7 +75,9 @@ impl Notice {
         if from == self.from {
             return Vec::new();
         }
-        let job = |id: &str| Uuid::try_parse(id).map_or(Change::Unknown, |id| Change::Job(JobId::from_bytes(id.into_bytes())));
+        let job = |id: &str| {
+            Uuid::try_parse(id).map_or(Change::Unknown, |id| Change::Job(JobId::from_bytes(id.into_bytes())))
+        };
         ids.split(',').map(job).collect()
     }
 }

@@ -42,7 +42,8 @@ pub(super) use lost_workers;
 const ANY_LOST: &str = concat!(lost_workers!(), "SELECT 1 FROM lost LIMIT 1");
 
 /// One host at a time folds; another's fold is as good.
-const FOLD_TENANTS: &str = "WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1, hashtext(current_schema())) AS got),
+const FOLD_TENANTS: &str =
+    "WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1, hashtext(current_schema())) AS got),
     many AS MATERIALIZED (SELECT name FROM tenant, mine WHERE mine.got GROUP BY name HAVING count(*) > $2),
     gone AS (DELETE FROM tenant USING many WHERE tenant.name = many.name RETURNING tenant.*)
     INSERT INTO tenant SELECT name, sum(pending), sum(running), sum(completed), sum(failed), sum(cancelled), sum(stored)
