@@ -9,6 +9,7 @@ use au_host::Store;
 use au_host::store::{Durability, open};
 
 mod away;
+mod doubt;
 mod figure;
 mod opening;
 mod sharing;
