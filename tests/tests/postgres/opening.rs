@@ -140,7 +140,8 @@ async fn tls_is_used_where_there_is_some_and_checked_where_it_is_required() {
         store.insert(&jobs::job()).await.unwrap();
         assert_eq!(server.sql(&url, sealed), if is_sealed { "t" } else { "f" }, "{mode}");
         drop(store);
-        while server.sql(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'au-host %'") != "0" {}
+        while server.sql(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'au-host %'") != "0" {
+        }
     }
     let stranger = open(&format!("{url}?sslmode=require"), Durability::Fsync).await.unwrap_err().chain();
     assert!(stranger.contains("certificate"), "{stranger}");
