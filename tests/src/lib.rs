@@ -16,6 +16,8 @@ pub mod hosts;
 pub mod load;
 pub mod machine;
 pub mod own_store;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod receiver;
 #[cfg(feature = "redis")]
 pub mod redis;

@@ -36,6 +36,8 @@ fn main() -> std::process::ExitCode {
     let tests = tests.into_iter().flatten();
     #[cfg(feature = "redis")]
     let tests = tests.chain(redis::tests());
+    #[cfg(feature = "postgres")]
+    let tests = tests.chain(postgres());
     #[cfg(feature = "wasm")]
     let tests = tests
         .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
@@ -50,17 +52,17 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
+/// What no store has whose workers are known by leases.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+const LEASES: &[au_tests::suite::Gap] = &[au_tests::suite::Gap {
+    property: "the jobs of a handle that is gone are due at once",
+    reason: "a worker that did not leave is known to be gone when its lease ends, not before",
+}];
+
 #[cfg(feature = "redis")]
 mod redis {
     use super::*;
-    use au_tests::suite::Gap;
     use libtest_mimic::Trial;
-
-    /// What no store has whose workers are known by leases.
-    const LEASES: &[Gap] = &[Gap {
-        property: "the jobs of a handle that is gone are due at once",
-        reason: "a worker that did not leave is known to be gone when its lease ends, not before",
-    }];
 
     pub(super) fn tests() -> Vec<Trial> {
         if !au_tests::redis::is_there("all of redis:") {
@@ -94,6 +96,40 @@ mod redis {
     fn round() -> (Arc<dyn Store>, ()) {
         (Arc::new(Picked::round(&open(), 3)), ())
     }
+}
+
+#[cfg(feature = "postgres")]
+fn postgres() -> Vec<libtest_mimic::Trial> {
+    use au_tests::postgres::server;
+    fn opener() -> (Open, ()) {
+        let url = server().unwrap().database();
+        (Arc::new(move || opened(&url, Durability::Fsync)), ())
+    }
+    fn by_socket() -> (Arc<dyn Store>, ()) {
+        (opened(&server().unwrap().database_by_socket(), Durability::Os), ())
+    }
+    fn round() -> (Arc<dyn Store>, ()) {
+        (Arc::new(Picked::round(&opener().0, 3)), ())
+    }
+    // The server is looked for here, so that there are no tests of it where there is none.
+    if server().is_none() {
+        return Vec::new();
+    }
+    let tests = [
+        trials("postgres:", ALONE, &[], || (opener().0(), ())),
+        trials("postgres: without waiting for the disk", ALONE, &[], by_socket),
+        trials("postgres: three handles", ALONE, &[], round),
+        trials("postgres:", SHARED, LEASES, opener),
+    ];
+    let tests = tests.into_iter().flatten();
+    #[cfg(feature = "wasm")]
+    let tests = tests.chain(trials("a host on postgres:", HOST, &[], || sharing(opener()))).chain(trials(
+        "hosts on postgres:",
+        HOSTS,
+        &[],
+        opener,
+    ));
+    tests.collect()
 }
 
 /// A backend with room for 16, and the guest in its registry.

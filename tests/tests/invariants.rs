@@ -137,8 +137,11 @@ fn each_large_dependency_is_named_in_one_place() {
     assert_eq!(strays(&redis, |name| is_below(&["store/redis/"], name)), NOWHERE);
     let http = ["axum", "http_body", "tower", "utoipa"];
     assert_eq!(strays(&http, |name| is_below(&["http/"], name)), NOWHERE);
-    let wire = ["hyper", "hyper_util", "http_body_util", "tokio_rustls", "rustls_native_certs"];
+    let wire = ["hyper", "hyper_util", "http_body_util"];
     assert_eq!(strays(&wire, |name| is_below(&["http/", "client/"], name)), NOWHERE);
+    let tls = ["tokio_rustls", "rustls_native_certs"];
+    assert_eq!(strays(&tls, |name| is_below(&["http/", "client/", "store/postgres/tls.rs"], name)), NOWHERE);
+    assert_eq!(strays(&["tokio_postgres"], |name| is_below(&["store/postgres/"], name)), NOWHERE);
     let traces = ["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"];
     assert_eq!(strays(&traces, |name| is_below(&["otel/"], name)), NOWHERE);
     assert_eq!(strays(&["clap", "indicatif", "console"], |name| is_below(&["cli/"], name)), NOWHERE);
@@ -281,6 +284,13 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("store/redis/payloads.rs", "Semaphore::new(AT_ONCE)"),
         ("store/redis/take.rs", "self.inputs < INPUTS"),
         ("store/redis/feed.rs", "broadcast::Sender::new(WAITING)"),
+        ("store/postgres/lines.rs", "Semaphore::new(most)"),
+        ("store/postgres/session.rs", "statements.len() >= STATEMENTS"),
+        ("store/postgres/take.rs", "answer.inputs < INPUTS"),
+        ("store/postgres/take.rs", "mpsc::channel::<Ask>(WAITING)"),
+        ("store/postgres/watch.rs", "broadcast::Sender::new(WAITING)"),
+        ("store/postgres/watch.rs", "mpsc::channel(NOTIFICATIONS)"),
+        ("store/postgres/writer.rs", "begin(BATCH)"),
         ("http/peers.rs", "counts.all >= self.0.most"),
         ("http/app.rs", "Semaphore::new(limits.in_flight)"),
         ("http/followers.rs", "Semaphore::new(most)"),

@@ -259,7 +259,12 @@ fn named(name: u8, kept: bool) -> Option<au_host::IdempotencyKey> {
     key(&format!("key {name}"), if kept { KeyHolds::WhileKept } else { KeyHolds::UntilFinished })
 }
 
-fn run(steps: Vec<Step>, url: &str) -> std::result::Result<(), TestCaseError> {
+fn run_on_file(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    run(&format!("file:{}", folder.path().join("data").display()), steps)
+}
+
+fn run(url: &str, steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut pair = Pair::new(open(url, Durability::Os).await.unwrap()).await;
@@ -278,8 +283,20 @@ proptest! {
 
     #[test]
     fn the_file_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
-        let folder = tempfile::tempdir().unwrap();
-        run(steps, &format!("file:{}", folder.path().join("data").display()))?;
+        run_on_file(steps)?;
+    }
+}
+
+#[cfg(feature = "postgres")]
+proptest! {
+    // Fewer, for each has a database of its own.
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_postgres_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
+        if let Some(server) = au_tests::postgres::server() {
+            run(&server.database_by_socket(), steps)?;
+        }
     }
 }
 
@@ -295,6 +312,6 @@ fn the_redis_store_answers_as_the_memory_store_does() {
         ProptestConfig { cases: 60, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() };
     let steps = prop::collection::vec(step(), 1..80);
     TestRunner::new(config)
-        .run(&steps, |steps| run(steps, &server.url()))
+        .run(&steps, |steps| run(&server.url(), steps))
         .unwrap_or_else(|failure| panic!("{failure}"));
 }

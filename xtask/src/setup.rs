@@ -16,6 +16,8 @@ const PROGRAMS: [(&str, &str); 8] = [
 ];
 /// The library that makes fsync do nothing: what shows that the crash tests can fail.
 const EATMYDATA: &str = "libeatmydata1";
+/// The server that the tests of `postgres://` start. Its programs are in no path.
+const POSTGRESQL: &str = "postgresql";
 
 pub(crate) fn setup() -> Result {
     rust()?;
@@ -48,6 +50,9 @@ fn debian() -> Result {
     if !library() {
         missing.push(EATMYDATA);
     }
+    if !has_postgresql() {
+        missing.push(POSTGRESQL);
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -64,6 +69,11 @@ fn debian() -> Result {
         println!("setup: {why}. Tests that need it will say that they are skipped.");
     }
     Ok(())
+}
+
+fn has_postgresql() -> bool {
+    std::fs::read_dir("/usr/lib/postgresql")
+        .is_ok_and(|versions| versions.flatten().any(|version| version.path().join("bin/postgres").is_file()))
 }
 
 fn has_in_sbin(program: &str) -> bool {

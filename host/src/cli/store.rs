@@ -11,7 +11,11 @@ use super::place::Place;
 use super::trouble::Result;
 
 /// A place that is copied from or to, and the folder it needs meanwhile.
-struct End(Local, Option<TempDir>);
+struct End {
+    local: Local,
+    /// Goes with it.
+    _scratch: Option<TempDir>,
+}
 
 pub(crate) async fn store(place: &Place, out: Out, command: args::Store) -> Result {
     let args::Store::Copy { from, to, unfinished } = command;
@@ -27,7 +31,7 @@ pub(crate) async fn store(place: &Place, out: Out, command: args::Store) -> Resu
         return Err(Error::not_found("data folder", from).into());
     }
     let (from, to) = (open(place, &from).await?, open(place, &to).await?);
-    let copied = from.0.copy_to(&to.0, unfinished, au_host::Clock::system().now()).await?;
+    let copied = from.local.copy_to(&to.local, unfinished, au_host::Clock::system().now()).await?;
     if out.json {
         return out.facts(&copied);
     }
@@ -58,9 +62,9 @@ fn folder(text: &str) -> Option<PathBuf> {
 async fn open(place: &Place, text: &str) -> Result<End> {
     let config = place.settled(Takes::Nothing);
     if let Some(folder) = folder(text) {
-        return Ok(End(Local::open(&folder, config).await?, None));
+        return Ok(End { local: Local::open(&folder, config).await?, _scratch: None });
     }
     let store = au_host::store::open(text, config.durability).await?;
     let scratch = tempfile::tempdir().map_err(|error| Error::fault("temporary folder", error))?;
-    Ok(End(Local::on(store, scratch.path(), config).await?, Some(scratch)))
+    Ok(End { local: Local::on(store, scratch.path(), config).await?, _scratch: Some(scratch) })
 }

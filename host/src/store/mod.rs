@@ -30,6 +30,8 @@ mod columns;
 pub mod file;
 pub mod memory;
 mod open;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "records")]
 mod record;
 #[cfg(feature = "redis")]

@@ -60,11 +60,14 @@ pub(super) async fn one_key(open: Open) {
 pub(super) async fn hint(open: Open) {
     let (one, other) = (open(), open());
     let mut changes = one.changes();
+    let mut inserted = Vec::new();
     for _ in 0..3 {
         let job = jobs::job();
         other.insert(&job).await.unwrap();
+        // The hint of the one before may come after that to look at everything.
+        inserted.push(Change::Job(job.spec.id));
         let change = changes.next().await.unwrap();
-        assert!(change == Change::Unknown || change == Change::Job(job.spec.id));
+        assert!(change == Change::Unknown || inserted.contains(&change));
     }
 }
 

@@ -67,8 +67,11 @@ impl Blobs {
 
     pub(super) fn get(&self, name: &str) -> Result<Option<Bytes>> {
         let read = || {
+            let file = self.folder.open()?.open(file_of(name))?;
             let mut bytes = Vec::new();
-            self.folder.open()?.open(file_of(name))?.read_to_end(&mut bytes)?;
+            // No more than it has now: nothing is ever added to one.
+            let length = file.metadata()?.len();
+            file.take(length).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
         match read() {
