@@ -89,7 +89,7 @@ impl Builder {
         self
     }
 
-    /// How long its jobs are its own when it falls silent, in stores that cannot see it die. 10 s unless said otherwise.
+    /// How long its jobs are its own when it falls silent, in stores that cannot see it die. 8 s unless said otherwise.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self

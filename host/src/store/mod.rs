@@ -260,8 +260,9 @@ pub enum Change {
     Unknown,
 }
 
-/// How long a lease lasts when nobody says otherwise. Stores that see a worker die by other means do not wait for it.
-pub const LEASE: Duration = Duration::from_secs(10);
+/// How long a lease lasts when nobody says otherwise. Stores that see a worker die by other means do not wait for it; where they
+/// do, another host has its jobs within ten seconds of the death, for it looks ten times a lease.
+pub const LEASE: Duration = Duration::from_secs(8);
 
 /// Bytes of lines of a log.
 fn logged(entries: &[LogEntry]) -> u64 {

@@ -39,7 +39,8 @@ fn stop(mut worker: Child) {
 fn the_settings_name_the_store_and_a_wrong_one_is_a_clear_error() {
     let folder = Folder::new();
     let bad = folder.run(on("mysql://somewhere", &["list"])).failed(2);
-    has(&bad, "mysql://somewhere");
+    has(&bad, "\"mysql\" is none of");
+    assert!(!bad.contains("somewhere"), "it may hold a password: {bad}");
     let bad = folder.run(["--host", "http://127.0.0.1:9", "--store", "memory:", "list"]).failed(2);
     has(&bad, "give one of the two");
     std::fs::create_dir_all(folder.data()).unwrap();

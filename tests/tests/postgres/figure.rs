@@ -14,6 +14,7 @@ use crate::opened;
 const JOBS: usize = 40_000;
 const IN_FLIGHT: usize = 1024;
 
+#[expect(clippy::print_stderr, reason = "a figure is for people")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a figure, not a test"]
 async fn figure() {

@@ -25,7 +25,7 @@ async fn jobs_are_kept_durably_with_many_in_flight() {
         let jobs: Vec<_> = (0..JOBS).map(|_| jobs::job()).collect();
         let begin = Instant::now();
         let inserts = stream::iter(&jobs).map(|job| store.insert(job)).buffer_unordered(IN_FLIGHT);
-        inserts.for_each(|inserted| async { drop(inserted.unwrap()) }).await;
+        inserts.for_each(|inserted| async { _ = inserted.unwrap() }).await;
         rates.push(rate(JOBS, begin));
     }
     let worker = jobs::worker();

@@ -39,7 +39,7 @@ async fn keys_of_a_finished_job_are_forgotten_by_the_server_a_day_after_it_expir
     let job = jobs::running(job, worker);
     store.insert(&job).await.unwrap();
     let line = au_host::LogEntry { at: NOW, attempt: 1, level: au_host::Level::Info, message: "x".into() };
-    store.append_log(job.spec.id, &[line.clone()]).await.unwrap();
+    store.append_log(job.spec.id, std::slice::from_ref(&line)).await.unwrap();
     let own = ["j:", "f:", "l:", "k:"];
     let of = |kind: &str| left(&server, &url, kind);
     for kind in own {

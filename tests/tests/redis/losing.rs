@@ -107,7 +107,7 @@ async fn what_is_asked_while_connections_are_cut_is_done_once() {
         let (store, told) = (Arc::clone(&store), told.clone());
         tokio::spawn(async move {
             let mut job = jobs::running(jobs::job(), worker);
-            if number % 20 == 0 {
+            if number.is_multiple_of(20) {
                 job.spec.input = large(2 << 20).spec.input;
             }
             let id = job.spec.id;
@@ -149,7 +149,7 @@ async fn takes_that_are_cut_start_each_attempt_once_and_lose_none() {
     join_all(all.iter().map(|job| stores[0].insert(job)))
         .await
         .into_iter()
-        .for_each(|inserted| drop(inserted.unwrap()));
+        .for_each(|inserted| _ = inserted.unwrap());
     let going = Arc::new(AtomicBool::new(true));
     let cutter = cutting(&server, &going);
     let drain = |number: usize| {

@@ -28,7 +28,7 @@ async fn a_quota_is_kept_to_the_last_job_however_many_hosts_take_at_once() {
         join_all(all.iter().map(|job| stores[0].insert(job)))
             .await
             .into_iter()
-            .for_each(|inserted| drop(inserted.unwrap()));
+            .for_each(|inserted| _ = inserted.unwrap());
         let take = |store: &Arc<dyn Store>| {
             let (store, quotas) = (Arc::clone(store), Some(Arc::clone(&quotas)));
             tokio::spawn(

@@ -1,0 +1,29 @@
+//! On PostgreSQL.
+
+use au_tests::postgres::{Server, server};
+
+use super::*;
+
+fn store() -> Option<String> {
+    server().map(Server::database)
+}
+
+#[test]
+fn the_job_of_a_host_that_is_killed_runs_elsewhere() {
+    store().iter().for_each(|store| killed(store));
+}
+
+#[test]
+fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
+    store().iter().for_each(|store| paused(store));
+}
+
+#[test]
+fn hosts_wait_for_a_database_that_is_stopped_and_lose_nothing() {
+    let Some(server) = Server::start(true) else { return };
+    interrupted(&server.database(), || {
+        server.kill();
+        std::thread::sleep(Duration::from_secs(2));
+        server.again();
+    });
+}

@@ -1,0 +1,34 @@
+//! On Redis.
+
+use au_tests::redis::{Server, is_there};
+
+use super::*;
+
+#[test]
+fn the_job_of_a_host_that_is_killed_runs_elsewhere() {
+    if is_there("redis: the job of a host that is killed") {
+        let server = Server::start();
+        killed(&server.url());
+    }
+}
+
+#[test]
+fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
+    if is_there("redis: the late outcome of a host that was paused") {
+        let server = Server::start();
+        paused(&server.url());
+    }
+}
+
+#[test]
+fn hosts_wait_for_a_server_that_is_killed_and_lose_nothing() {
+    if is_there("redis: hosts wait for a server that is killed") {
+        let mut server = Server::start();
+        let url = server.url();
+        interrupted(&url, || {
+            server.kill();
+            std::thread::sleep(Duration::from_secs(2));
+            server.again();
+        });
+    }
+}
