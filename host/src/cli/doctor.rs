@@ -92,7 +92,12 @@ fn pages() -> Finding {
 
 async fn folder(place: &Place, host: &Hosted) -> Vec<Finding> {
     let mut findings = asked(host).await;
-    findings.extend([disk(place).await, room(place), worker(place)]);
+    findings.extend([disk(place).await, room(place)]);
+    findings.push(match place.promise().await {
+        None => worker(place),
+        Some(Ok(promise)) => well("promise", promise),
+        Some(Err(error)) => bad("promise", error.chain()),
+    });
     findings
 }
 

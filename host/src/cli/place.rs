@@ -129,6 +129,12 @@ impl Place {
         })
     }
 
+    /// What an acknowledged write survives in the store that it shares, if it does.
+    pub(crate) async fn promise(&self) -> Option<au_host::Result<String>> {
+        let url = self.store.as_ref()?;
+        Some(au_host::store::promise(url, self.config.durability()).await)
+    }
+
     async fn shared(&self) -> Result<Option<Arc<dyn Store>>> {
         match &self.store {
             Some(url) => Ok(Some(au_host::store::open(url, self.config.durability()).await?)),

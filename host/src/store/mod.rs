@@ -37,7 +37,7 @@ mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
 
-pub use open::{Durability, open};
+pub use open::{Durability, open, promise};
 
 /// Keeps jobs.
 ///

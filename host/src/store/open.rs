@@ -44,3 +44,22 @@ pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
         }
     }
 }
+
+/// What an acknowledged write survives in the store of this URL, in words for people.
+///
+/// # Errors
+/// As for [`open`].
+pub async fn promise(url: &str, durability: Durability) -> Result<String> {
+    let (scheme, _) = url.split_once(':').unwrap_or(("", url));
+    #[cfg(feature = "redis")]
+    if scheme.starts_with("redis") {
+        return Ok(super::redis::persistence(url).await?.promise().to_owned());
+    }
+    Ok(match (scheme, durability) {
+        ("memory", _) => "an acknowledged write survives nothing",
+        ("file", Durability::Fsync) => "an acknowledged write survives a power cut",
+        (_, Durability::Fsync) => "an acknowledged write is on the disk of the server, as far as its `fsync` is on",
+        (_, Durability::Os) => "an acknowledged write survives the death of this process, not a power cut",
+    }
+    .to_owned())
+}

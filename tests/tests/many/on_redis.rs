@@ -32,3 +32,15 @@ fn hosts_wait_for_a_server_that_is_killed_and_lose_nothing() {
         });
     }
 }
+
+#[test]
+fn the_doctor_says_what_a_write_survives_and_that_a_server_is_away() {
+    if is_there("redis: the doctor") {
+        let mut server = Server::start();
+        let folder = Folder::new();
+        has(&folder.run(["doctor", "--store", &server.url()]).succeeded().out, "survives a power cut");
+        server.kill();
+        let ran = folder.run(["doctor", "--store", &server.url()]).ended(5);
+        has(&ran.out, "BAD  store");
+    }
+}

@@ -146,10 +146,7 @@ async fn takes_that_are_cut_start_each_attempt_once_and_lose_none() {
     let url = server.url();
     let stores = [store(&url).await, store(&url).await];
     let all: Vec<Job> = (0..300).map(|_| jobs::job()).collect();
-    join_all(all.iter().map(|job| stores[0].insert(job)))
-        .await
-        .into_iter()
-        .for_each(|inserted| _ = inserted.unwrap());
+    join_all(all.iter().map(|job| stores[0].insert(job))).await.into_iter().for_each(|inserted| _ = inserted.unwrap());
     let going = Arc::new(AtomicBool::new(true));
     let cutter = cutting(&server, &going);
     let drain = |number: usize| {
