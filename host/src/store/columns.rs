@@ -4,7 +4,7 @@ use crate::id::WorkerId;
 use crate::job::{KeyHolds, Phase, Spec, State};
 use crate::time::Timestamp;
 
-use super::record;
+use super::{Filter, record};
 
 /// What is written beside a state, for the indexes.
 #[derive(Debug)]
@@ -42,6 +42,11 @@ pub(in crate::store) fn holds_code(holds: KeyHolds) -> i64 {
     }
 }
 
+/// The time to live of a job in microseconds, as far as a database can count.
+pub(in crate::store) fn ttl(spec: &Spec) -> Option<i64> {
+    spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX))
+}
+
 /// What lists find a job by.
 pub(in crate::store) fn tags(spec: &Spec) -> Vec<Vec<u8>> {
     let principal = spec.options.principal.iter().map(|principal| Tag::Principal(principal));
@@ -57,7 +62,14 @@ pub(in crate::store) enum Tag<'a> {
     Label(&'a str, &'a str),
 }
 
-impl Tag<'_> {
+impl<'a> Tag<'a> {
+    /// The property in a filter that lets the fewest pass, as far as one can guess.
+    pub(in crate::store) fn narrowest(filter: &'a Filter) -> Option<Self> {
+        let label = filter.labels.first().map(|(name, value)| Self::Label(name, value));
+        let principal = filter.principal.as_deref().map(Self::Principal);
+        label.or(principal).or(filter.function.as_deref().map(Self::Function))
+    }
+
     /// How it is written in the index. No two are written alike.
     pub(in crate::store) fn bytes(self) -> Vec<u8> {
         match self {

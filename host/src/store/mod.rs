@@ -264,6 +264,13 @@ pub enum Change {
 /// do, another host has its jobs within ten seconds of the death, for it looks ten times a lease.
 pub const LEASE: Duration = Duration::from_secs(8);
 
+/// Bytes of inputs that one take gives, and a last input above that: so much comes into memory at once. The next take goes on.
+#[cfg(feature = "records")]
+const INPUTS: u64 = 64 << 20;
+/// Rest before a job is tried again whose input could not be read.
+#[cfg(feature = "records")]
+const UNREADABLE: Duration = Duration::from_secs(1);
+
 /// Bytes of lines of a log.
 fn logged(entries: &[LogEntry]) -> u64 {
     entries.iter().map(|entry| entry.message.len() as u64).sum()

@@ -74,6 +74,14 @@ impl Stored {
     }
 }
 
+/// A read that went well, or found the record damaged.
+pub(in crate::store) type Checked<T> = Result<T, (JobId, Damage)>;
+
+/// The error of a damaged record.
+pub(in crate::store) fn corrupt((id, damage): (JobId, Damage)) -> Error {
+    Error::Corrupt { what: format!("job {id}"), why: damage.to_string() }
+}
+
 /// A job as its records tell it, the bytes of its payloads still to come.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Record {
@@ -96,6 +104,14 @@ impl Record {
 
     pub(in crate::store) fn state(&self) -> &State {
         &self.job.state
+    }
+
+    /// `Expired` once its time to live has run out.
+    pub(in crate::store) fn unexpired(&self, now: Timestamp) -> Result<(), Error> {
+        match self.state().expires(self.spec()) {
+            Some(at) if at <= now => Err(Error::Expired(self.spec().id)),
+            _ => Ok(()),
+        }
     }
 
     /// The same job in its next state, which has no output yet.

@@ -8,7 +8,7 @@ use super::writer::{Applied, Work};
 use crate::error::Error;
 use crate::id::{JobId, WorkerId};
 use crate::job::{Job, KeyHolds};
-use crate::store::columns::{Columns, holds_code, signed, tags};
+use crate::store::columns::{self, Columns, holds_code, signed, tags};
 use crate::store::{Inserted, record};
 use crate::time::Timestamp;
 
@@ -49,7 +49,7 @@ impl Insertion {
             created: spec.created,
             columns: Columns::of(state),
             priority: spec.options.priority,
-            ttl: spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
+            ttl: columns::ttl(spec),
             expires: state.expires(spec).map(Timestamp::as_micros),
             key: spec.options.scoped_key().zip(spec.options.key.as_ref().map(|key| key.holds)),
             spec: record::write_spec(spec, input.stored()),

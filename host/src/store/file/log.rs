@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row;
 use super::writer::Applied;
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
@@ -81,7 +80,7 @@ pub(super) fn read(
         let (first, count, entries): (i64, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let entries = match record::read_log(&entries, count.unsigned_abs()) {
             Ok(entries) => entries,
-            Err(damage) => return Ok(Err(row::corrupt((id, damage)))),
+            Err(damage) => return Ok(Err(record::corrupt((id, damage)))),
         };
         let skip = usize::try_from(start.saturating_sub(first)).unwrap_or(0);
         let left = limit - lines.len();

@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,8 +13,8 @@ use rusqlite::Connection;
 
 use super::codec::Damage;
 use super::columns;
-use super::record::Record;
-use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, logged};
+use super::record;
+use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, UNREADABLE, logged};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -56,9 +55,6 @@ use self::take::Taking;
 use self::watch::Watch;
 use self::workers::Workers;
 use self::writer::{Health, Writer};
-
-/// Rest before a job is tried again whose input could not be read.
-const REST: Duration = Duration::from_secs(1);
 
 /// Jobs in a folder. See [`Store`] for what it promises.
 #[derive(Debug)]
@@ -137,7 +133,7 @@ impl FileStore {
             Err(error) => error,
         };
         tracing::error!(job = %id, error = error.chain(), "the input of a job cannot be read; trying again soon");
-        let given_back = match state.release(take.worker, take.now.plus(REST)) {
+        let given_back = match state.release(take.worker, take.now.plus(UNREADABLE)) {
             Ok(next) => self.advance(id, &next).await,
             Err(_) => Ok(()),
         };
@@ -167,20 +163,13 @@ impl FileStore {
 fn load(payloads: &Payloads, whole: Whole) -> Result<Job> {
     let Whole { record, input, output } = whole;
     let id = record.spec().id;
-    let corrupt = |damage| row::corrupt((id, damage));
+    let corrupt = |damage| record::corrupt((id, damage));
     let input = payloads.read(&record.input, input)?.map_err(corrupt)?;
     let output = match &record.output {
         Some(stored) => Some(payloads.read(stored, output)?.map_err(corrupt)?),
         None => None,
     };
     Ok(record.into_job(input, output))
-}
-
-fn unexpired(record: &Record, now: Timestamp) -> Result<()> {
-    match record.state().expires(record.spec()) {
-        Some(at) if at <= now => Err(Error::Expired(record.spec().id)),
-        _ => Ok(()),
-    }
 }
 
 #[async_trait]
@@ -193,8 +182,8 @@ impl Store for FileStore {
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job> {
         let row = self.readers.read(|connection| row::whole(connection, id))?;
-        let whole = row.ok_or_else(|| Error::not_found("job", id))?.map_err(row::corrupt)?;
-        unexpired(&whole.record, now)?;
+        let whole = row.ok_or_else(|| Error::not_found("job", id))?.map_err(record::corrupt)?;
+        whole.record.unexpired(now)?;
         match self.load(whole).await {
             // Its files go after its row: it may have been removed in between.
             Err(Error::Corrupt { .. }) if matches!(self.readers.record(id), Err(Error::NotFound { .. })) => {
@@ -206,7 +195,7 @@ impl Store for FileStore {
 
     async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
         let record = self.readers.record(id)?;
-        unexpired(&record, now)?;
+        record.unexpired(now)?;
         Ok(record.summary())
     }
 

@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::fault;
-use super::row::{self, Checked, select};
+use super::row::{self, select};
 use super::schema::Database;
 use crate::error::{Error, Result};
 use crate::id::JobId;
-use crate::store::record::Record;
+use crate::store::record::{self, Checked, Record};
 
 /// Most connections that are kept open, and most reads that may take long at one time.
 const MOST: usize = 4;
@@ -59,7 +59,7 @@ impl Readers {
             let mut statement = connection.prepare_cached(select!("1 FROM job WHERE id = ?1"))?;
             statement.query_row([id.as_bytes()], row::read).optional()
         })?;
-        row.ok_or_else(|| Error::not_found("job", id))?.map_err(row::corrupt)
+        row.ok_or_else(|| Error::not_found("job", id))?.map_err(record::corrupt)
     }
 
     // Nothing panics while it is held.

@@ -5,12 +5,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::payloads::Placed;
-use crate::error::Error;
 use crate::id::{JobId, WorkerId};
 use crate::job::State;
 use crate::store::codec::Damage;
 use crate::store::columns::{self, Columns};
-use crate::store::record::{self, Record};
+use crate::store::record::{self, Checked, Record};
 use crate::time::Timestamp;
 
 /// `SELECT` of the columns that [`read`] reads, in its order, and what is given. The bytes of payloads are not among them.
@@ -33,9 +32,6 @@ pub(super) struct Whole {
     pub(super) input: Option<Bytes>,
     pub(super) output: Option<Bytes>,
 }
-
-/// A read that went well, or found the record damaged.
-pub(super) type Checked<T> = Result<T, (JobId, Damage)>;
 
 /// Reads a row that begins with what `select!` names.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Checked<Record>> {
@@ -133,9 +129,4 @@ pub(super) fn set_aside(connection: &Connection, id: JobId, damage: &Damage) -> 
     tracing::error!(job = %id, why = %damage, "a record is damaged and set aside");
     let mut statement = connection.prepare_cached("UPDATE job SET status = ?2, expires = NULL WHERE id = ?1")?;
     statement.execute(params![id.as_bytes(), DAMAGED]).map(drop)
-}
-
-/// The error of a damaged record.
-pub(super) fn corrupt((id, damage): (JobId, Damage)) -> Error {
-    Error::Corrupt { what: format!("job {id}"), why: damage.to_string() }
 }

@@ -36,18 +36,11 @@ struct List<'a> {
 
 impl List<'_> {
     fn read(&self) -> rusqlite::Result<Vec<Summary>> {
-        match (self.tag(), &*self.filter.status) {
+        match (Tag::narrowest(self.filter), &*self.filter.status) {
             (Some(tag), _) => self.with_tag(tag),
             (None, []) => self.all(),
             (None, _) => self.with_status(),
         }
-    }
-
-    /// The property that lets the fewest pass, as far as one can guess.
-    fn tag(&self) -> Option<Tag<'_>> {
-        let label = self.filter.labels.first().map(|(name, value)| Tag::Label(name, value));
-        let principal = self.filter.principal.as_deref().map(Tag::Principal);
-        label.or(principal).or(self.filter.function.as_deref().map(Tag::Function))
     }
 
     fn all(&self) -> rusqlite::Result<Vec<Summary>> {

@@ -12,14 +12,11 @@ use super::workers::Workers;
 use super::writer::{Applied, Work};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Owner, Phase};
-use crate::store::Take;
+use crate::store::{INPUTS, Take};
 use crate::time::Timestamp;
 
 /// How many damaged records may stand before the ones that can be started.
 const SPARE: usize = 64;
-
-/// Bytes of inputs that one take gives, and a last input above that: so much comes into memory at once. The next take goes on.
-const INPUTS: u64 = 64 << 20;
 
 /// In the order in which due jobs are started.
 type Turn = (Reverse<i32>, i64, JobId);

@@ -9,7 +9,7 @@ use super::session::{Step, params};
 use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::job::{Job, KeyHolds, Phase};
-use crate::store::columns::{Columns, holds_code, signed, tags};
+use crate::store::columns::{self, Columns, holds_code, signed, tags};
 use crate::store::{Inserted, record};
 use crate::time::Timestamp;
 
@@ -43,7 +43,7 @@ impl Insertion {
             created: spec.created.as_micros(),
             columns: Columns::of(state),
             priority: spec.options.priority,
-            ttl: spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
+            ttl: columns::ttl(spec),
             expires: state.expires(spec).map(Timestamp::as_micros),
             key: spec.options.scoped_key(),
             holds: spec.options.key.as_ref().map_or(KeyHolds::WhileKept, |key| key.holds),

@@ -90,7 +90,7 @@ pub(super) async fn read(lines: &Lines, id: JobId, from: u64, limit: usize) -> R
             break;
         }
         let (first, count) = (column::<i64>(row, 0)?, row::count(row, 1)?);
-        let entries = record::read_log(column(row, 2)?, count).map_err(|damage| row::corrupt((id, damage)))?;
+        let entries = record::read_log(column(row, 2)?, count).map_err(|damage| record::corrupt((id, damage)))?;
         let skip = usize::try_from(start.saturating_sub(first)).unwrap_or(0);
         found.extend(entries.into_iter().skip(skip).take(limit - found.len()));
     }

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::time::Instant;
 
-use super::record::Record;
-use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
+use super::record::{self, Record};
+use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, UNREADABLE};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
@@ -58,8 +58,6 @@ use self::writer::Writer;
 
 /// Most connections that only read.
 const READERS: usize = 2;
-/// Rest before a job is tried again whose input could not be read.
-const REST: Duration = Duration::from_secs(1);
 /// How long `ready` waits for an answer.
 const READY: Duration = Duration::from_secs(2);
 
@@ -107,7 +105,7 @@ impl PostgresStore {
         let sql = concat!("SELECT ", head!(), " FROM job WHERE id = $1");
         let rows = self.readers.read(sql, &[&job_uuid(id)]).await?;
         let row = rows.first().ok_or_else(|| Error::not_found("job", id))?;
-        row::read(row)?.map_err(row::corrupt)
+        row::read(row)?.map_err(record::corrupt)
     }
 
     /// A started job; `None` when its input cannot be read. Then it is given back, for it must not stay with a worker that
@@ -124,7 +122,7 @@ impl PostgresStore {
             self.writer.write(Operation::SetAside(id)).await.map(drop)
         } else {
             tracing::error!(job = %id, error = error.chain(), "the input of a job cannot be read; trying again soon");
-            match state.release(take.worker, take.now.plus(REST)) {
+            match state.release(take.worker, take.now.plus(UNREADABLE)) {
                 Ok(next) => self.advance(id, &next).await,
                 Err(_) => Ok(()),
             }
@@ -143,13 +141,6 @@ impl PostgresStore {
     }
 }
 
-fn unexpired(record: &Record, now: Timestamp) -> Result<()> {
-    match record.state().expires(record.spec()) {
-        Some(at) if at <= now => Err(Error::Expired(record.spec().id)),
-        _ => Ok(()),
-    }
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     async fn insert(&self, job: &Job) -> Result<Inserted> {
@@ -163,8 +154,8 @@ impl Store for PostgresStore {
         let sql = concat!("SELECT ", head!(), ", input, output FROM job WHERE id = $1");
         let rows = self.readers.read(sql, &[&job_uuid(id)]).await?;
         let row = rows.first().ok_or_else(|| Error::not_found("job", id))?;
-        let whole = row::read_whole(row)?.map_err(row::corrupt)?;
-        unexpired(&whole.record, now)?;
+        let whole = row::read_whole(row)?.map_err(record::corrupt)?;
+        whole.record.unexpired(now)?;
         match payloads::load(&self.readers, whole).await {
             // It may have been removed since its row was read.
             Err(Error::Corrupt { .. }) if matches!(self.record(id).await, Err(Error::NotFound { .. })) => {
@@ -176,7 +167,7 @@ impl Store for PostgresStore {
 
     async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
         let record = self.record(id).await?;
-        unexpired(&record, now)?;
+        record.unexpired(now)?;
         Ok(record.summary())
     }
 

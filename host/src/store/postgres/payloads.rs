@@ -12,7 +12,7 @@ use crate::id::JobId;
 use crate::job::Job;
 use crate::payload::Payload;
 use crate::store::codec::Damage;
-use crate::store::record::Stored;
+use crate::store::record::{self, Stored};
 
 /// Largest payload that is kept in its row.
 const INLINE: u64 = 32 * 1024;
@@ -80,7 +80,7 @@ impl Placed {
 pub(super) async fn load(lines: &Lines, whole: Whole) -> Result<Job> {
     let Whole { record, input, output } = whole;
     let id = record.spec().id;
-    let corrupt = |damage| row::corrupt((id, damage));
+    let corrupt = |damage| record::corrupt((id, damage));
     let input = read(lines, id, Part::Input, &record.input, input).await?.map_err(corrupt)?;
     let output = match &record.output {
         Some(stored) => Some(read(lines, id, Part::Output, stored, output).await?.map_err(corrupt)?),

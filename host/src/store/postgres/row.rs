@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::store::codec::Damage;
 use crate::store::columns::Columns;
-use crate::store::record::Record;
+use crate::store::record::{Checked, Record};
 use crate::time::Timestamp;
 
 /// The columns that [`read`] reads, in its order. The bytes of payloads are not among them.
@@ -22,9 +22,6 @@ pub(super) use head;
 
 /// How many those are.
 pub(super) const HEAD_COLUMNS: usize = 9;
-
-/// A read that went well, or found the record damaged.
-pub(super) type Checked<T> = std::result::Result<T, (JobId, Damage)>;
 
 /// A job whose large payloads are still to be read.
 #[derive(Debug)]
@@ -87,9 +84,4 @@ pub(super) fn worker_uuid(id: WorkerId) -> Uuid {
 /// A count that cannot be below zero.
 pub(super) fn count(row: &Row, number: usize) -> Result<u64> {
     Ok(u64::try_from(column::<i64>(row, number)?).unwrap_or(0))
-}
-
-/// The error of a damaged record.
-pub(super) fn corrupt((id, damage): (JobId, Damage)) -> Error {
-    Error::Corrupt { what: format!("job {id}"), why: damage.to_string() }
 }

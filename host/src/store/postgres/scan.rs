@@ -75,7 +75,7 @@ impl List<'_> {
         let (before, now) = (job_uuid(before), self.now.as_micros());
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let common: [&(dyn ToSql + Sync); 3] = [&before, &now, &most];
-        match self.tag() {
+        match Tag::narrowest(self.filter) {
             Some(tag) => {
                 let tag = tag.bytes();
                 let params = [common.as_slice(), &[&tag]].concat();
@@ -83,13 +83,6 @@ impl List<'_> {
             }
             None => self.lines.read(of_statuses(&self.filter.status), &common).await,
         }
-    }
-
-    /// The property that lets the fewest pass, as far as one can guess.
-    fn tag(&self) -> Option<Tag<'_>> {
-        let label = self.filter.labels.first().map(|(name, value)| Tag::Label(name, value));
-        let principal = self.filter.principal.as_deref().map(Tag::Principal);
-        label.or(principal).or(self.filter.function.as_deref().map(Tag::Function))
     }
 }
 

@@ -21,14 +21,12 @@ use super::watch::Notice;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Owner, Phase};
-use crate::store::Take;
 use crate::store::record::Record;
+use crate::store::{INPUTS, Take};
 use crate::time::Timestamp;
 
 /// Takes that wait for their turn.
 const WAITING: usize = 16;
-/// No more are started once the inputs of those that are have so many bytes: all of them are in memory at one time.
-const INPUTS: u64 = 64 << 20;
 
 /// What was started, large payloads still to be read.
 #[derive(Debug, Default)]

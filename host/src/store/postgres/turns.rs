@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 
 use tokio_postgres::Row;
 
-use super::row::{self, Checked, column, head};
+use super::row::{self, column, head};
 use super::session::{Step, params};
 use super::workers::lost_workers;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::id::JobId;
 use crate::quota::Quotas;
 use crate::store::Take;
 use crate::store::columns::signed;
-use crate::store::record::Record;
+use crate::store::record::{Checked, Record};
 
 /// In the order in which due jobs are started.
 pub(super) type Turn = (Reverse<i32>, i64, JobId);

@@ -54,18 +54,11 @@ impl RedisStore {
 
     pub(super) async fn read(&self, id: JobId, now: Timestamp) -> Result<Job> {
         let whole = self.whole(id).await?;
-        unexpired(&whole.record, now)?;
+        whole.record.unexpired(now)?;
         match self.load(whole).await {
             // Its pieces go with it: it may have been removed in between.
             Err(Error::Corrupt { why, what }) => self.record(id).await.and(Err(Error::Corrupt { what, why })),
             job => job,
         }
-    }
-}
-
-pub(super) fn unexpired(record: &Record, now: Timestamp) -> Result<()> {
-    match record.state().expires(record.spec()) {
-        Some(at) if at <= now => Err(Error::Expired(record.spec().id)),
-        _ => Ok(()),
     }
 }

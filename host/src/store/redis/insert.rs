@@ -10,7 +10,7 @@ use super::{fault, scripts};
 use crate::error::{Error, Result};
 use crate::job::{Job, KeyHolds, Phase};
 use crate::store::Inserted;
-use crate::store::columns::{holds_code, tags};
+use crate::store::columns::{self, holds_code, tags};
 use crate::store::record::write_spec;
 use crate::time::Timestamp;
 
@@ -73,7 +73,7 @@ fn arguments(job: &Job, handle: &Bytes, input: &Placed, output: Option<&Placed>)
     // A key may be the empty text.
     let key = options.scoped_key().map(|key| own([b"1", &key[..]].concat())).unwrap_or_default();
     let holds = options.key.as_ref().map_or(KeyHolds::WhileKept, |key| key.holds);
-    let ttl = options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX));
+    let ttl = columns::ttl(spec);
     let expires = job.state.expires(spec).map(Timestamp::as_micros);
     let bytes = spec.bytes() + output.map_or(0, |output| output.stored.length);
     let packed: Vec<u8> = tags(spec).iter().flat_map(|tag| pack(tag)).collect();

@@ -129,7 +129,7 @@ impl Store for RedisStore {
 
     async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
         let record = self.record(id).await?;
-        get::unexpired(&record, now)?;
+        record.unexpired(now)?;
         Ok(record.summary())
     }
 

@@ -127,9 +127,7 @@ fn readable(row: Value) -> Result<Option<Record>> {
 
 /// Those that let the fewest pass, as far as one can guess, and all that the filter lets.
 fn indexes(filter: &Filter) -> Vec<Bytes> {
-    let label = filter.labels.first().map(|(name, value)| Tag::Label(name, value));
-    let principal = filter.principal.as_deref().map(Tag::Principal);
-    if let Some(tag) = label.or(principal).or(filter.function.as_deref().map(Tag::Function)) {
+    if let Some(tag) = Tag::narrowest(filter) {
         return vec![own([b"t:", &tag.bytes()[..]].concat())];
     }
     let of = |status: &Status| Bytes::from(format!("st:{}", status_code(*status)));

@@ -15,19 +15,15 @@ use crate::id::JobId;
 use crate::job::{Job, Owner, Phase, State};
 use crate::quota::Quotas;
 use crate::store::record::Record;
-use crate::store::{Take, Taken};
+use crate::store::{INPUTS, Take, Taken, UNREADABLE};
 use crate::time::Timestamp;
 
 /// Jobs that one script starts, so that it is short.
 const BATCH: usize = 64;
-/// Bytes of inputs that one take gives, and a last input above that: so much comes into memory at once. The next take goes on.
-const INPUTS: u64 = 64 << 20;
 /// Bytes of inputs that one script answers with.
 const ANSWER: u64 = 4 << 20;
 /// How often a take looks again because others were faster. The next take goes on.
 const ROUNDS: u32 = 100;
-/// Rest before a job is tried again whose input could not be read.
-const REST: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A job that was decided on.
 struct Start {
@@ -207,7 +203,7 @@ impl RedisStore {
             return None;
         }
         tracing::error!(job = %id, error = error.chain(), "the input of a job cannot be read; trying again soon");
-        let given_back = match state.release(take.worker, take.now.plus(REST)) {
+        let given_back = match state.release(take.worker, take.now.plus(UNREADABLE)) {
             Ok(next) => self.swap(id, &next).await,
             Err(_) => Ok(()),
         };
