@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
 use crate::error::Result;
 use crate::id::WorkerId;
 use crate::job::Counts;
@@ -38,6 +40,10 @@ pub(crate) struct Tenants {
 #[derive(Debug, Default)]
 struct Count {
     coming: Load,
+    /// What came and is coming no more: it was kept, or was not.
+    came: Load,
+    /// Whoever brings jobs is inside until they are kept; who must know what the store has is inside alone.
+    door: Arc<RwLock<()>>,
     fuel: Fuel,
 }
 
@@ -66,15 +72,31 @@ pub(crate) struct Coming<'a> {
     tenants: &'a Tenants,
     name: String,
     load: Load,
+    _inside: Option<OwnedRwLockReadGuard<()>>,
 }
 
 impl Drop for Coming<'_> {
     fn drop(&mut self) {
-        if let Some(Count { coming, .. }) = self.tenants.counts().get_mut(&self.name) {
-            coming.jobs -= self.load.jobs;
-            coming.bytes -= self.load.bytes;
-            coming.calls -= self.load.calls;
+        if let Some(Count { coming, came, .. }) = self.tenants.counts().get_mut(&self.name) {
+            *coming = coming.less(self.load);
+            *came = came.and(self.load);
         }
+    }
+}
+
+impl Load {
+    fn and(self, other: Self) -> Self {
+        self.with(other, u64::wrapping_add)
+    }
+
+    fn less(self, other: Self) -> Self {
+        self.with(other, u64::wrapping_sub)
+    }
+
+    // Sums that only grow may wrap; what lies between two of them does not.
+    fn with(self, other: Self, of: fn(u64, u64) -> u64) -> Self {
+        let (jobs, bytes) = (of(self.jobs, other.jobs), of(self.bytes, other.bytes));
+        Self { jobs, bytes, calls: of(self.calls, other.calls) }
     }
 }
 
@@ -114,12 +136,28 @@ impl Tenants {
         let Some((name, quota)) = self.quota(principal) else { return Ok(None) };
         // Whether there is any left.
         self.fuel(principal, None, now).await?;
+        let load = Load { jobs, bytes, calls: 0 };
+        let allows = |held: Held, coming: Load| {
+            let pending = held.jobs.pending.saturating_add(coming.jobs);
+            let stored = held.stored.saturating_add(coming.bytes);
+            quota.allows(name, Held { jobs: Counts { pending, ..held.jobs }, stored }, jobs, bytes)
+        };
+        let (door, before) = self.door(name);
+        let inside = Arc::clone(&door).read_owned().await;
         let held = self.store.held(name).await?;
-        self.count_in(name, Load { jobs, bytes, calls: 0 }, |coming| {
-            let pending = held.jobs.pending + coming.jobs;
-            let all = Held { jobs: Counts { pending, ..held.jobs }, stored: held.stored + coming.bytes };
-            quota.allows(name, all, jobs, bytes)
-        })
+        // What came meanwhile may be among what is held, or not.
+        let seen = |count: &Count| count.coming.and(count.came.less(before));
+        let refused = match self.count_in(name, load, Some(inside), |count| allows(held, seen(count))) {
+            Ok(coming) => return Ok(Some(coming)),
+            Err(refused) => refused,
+        };
+        if allows(held, Load::default()).is_err() {
+            return Err(refused);
+        }
+        // It depends on that: asked again while nobody is between the door and the store.
+        let alone = door.write_owned().await;
+        let held = self.store.held(name).await?;
+        self.count_in(name, load, Some(alone.downgrade()), |count| allows(held, count.coming)).map(Some)
     }
 
     /// Lets a call in, which ends before what is returned is dropped.
@@ -129,18 +167,30 @@ impl Tenants {
         };
         let held = self.store.held(name).await?;
         let load = Load { calls: 1, ..Load::default() };
-        self.count_in(name, load, |coming| quota.allows_call(name, held.jobs.running + coming.calls))
+        self.count_in(name, load, None, |count| quota.allows_call(name, held.jobs.running + count.coming.calls))
+            .map(Some)
+    }
+
+    /// The door of a tenant, and what came through it until now.
+    fn door(&self, name: &str) -> (Arc<RwLock<()>>, Load) {
+        let mut counts = self.counts();
+        let count = counts.entry(name.to_owned()).or_default();
+        (Arc::clone(&count.door), count.came)
     }
 
     /// Counts it, if that is allowed beside what is coming already.
-    fn count_in(&self, name: &str, load: Load, allows: impl FnOnce(&Load) -> Result<()>) -> Result<Option<Coming<'_>>> {
+    fn count_in(
+        &self,
+        name: &str,
+        load: Load,
+        inside: Option<OwnedRwLockReadGuard<()>>,
+        allows: impl FnOnce(&Count) -> Result<()>,
+    ) -> Result<Coming<'_>> {
         let mut counts = self.counts();
-        let coming = &mut counts.entry(name.to_owned()).or_default().coming;
-        allows(coming)?;
-        coming.jobs += load.jobs;
-        coming.bytes += load.bytes;
-        coming.calls += load.calls;
-        Ok(Some(Coming { tenants: self, name: name.to_owned(), load }))
+        let count = counts.entry(name.to_owned()).or_default();
+        allows(count)?;
+        count.coming = count.coming.and(load);
+        Ok(Coming { tenants: self, name: name.to_owned(), load, _inside: inside })
     }
 
     /// The most fuel that an attempt may use which asks for this much, `None` being none in particular.
