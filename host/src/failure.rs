@@ -1,14 +1,17 @@
 //! Why a job gave no output: data, kept with the job. What the host could not do is an `Error` instead.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// Longest failure message that is kept, in bytes; the rest is cut.
 pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024;
 
 /// What sort of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -47,6 +50,26 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 16] = [
+        Self::InvalidInput,
+        Self::Failed,
+        Self::Transient,
+        Self::Panic,
+        Self::Trap,
+        Self::StackOverflow,
+        Self::TimedOut,
+        Self::OutOfFuel,
+        Self::OutOfMemory,
+        Self::TableLimit,
+        Self::InstanceLimit,
+        Self::OutputTooLarge,
+        Self::NotPermitted,
+        Self::Module,
+        Self::Lost,
+        Self::Cancelled,
+    ];
+
     /// The stable name, as scripts see it.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -74,6 +97,17 @@ impl FailureKind {
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Transient | Self::Lost)
+    }
+}
+
+impl FromStr for FailureKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == text).ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|kind| kind.code()).collect();
+            Error::invalid("kind of failure", format!("{text:?} is none of {}", all.join(", ")))
+        })
     }
 }
 

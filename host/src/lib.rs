@@ -133,7 +133,7 @@ pub use output::Output;
 pub use payload::{CBOR, JSON, MESSAGE_PACK, OCTETS, Payload};
 pub use quota::{Held, Quota, Quotas, TenantUsage};
 pub use request::Request;
-pub use retry::Retry;
+pub use retry::{Backoff, Retry};
 pub use sandbox::{DirGrant, GrantCeiling, Grants, Limits, Sandbox, SandboxPolicy, SandboxRequest};
 pub use store::Store;
 pub use time::Timestamp;

@@ -21,8 +21,6 @@ pub(crate) const NAME_LIMIT: usize = 255;
 pub(crate) const VALUE_LIMIT: usize = 4096;
 /// Priorities there are. A store looks at each that jobs wait with, whenever it is asked for due ones.
 pub(crate) const PRIORITIES: RangeInclusive<i32> = -100..=100;
-/// Most attempts a job may ask for.
-pub(crate) const ATTEMPTS: u32 = 1000;
 
 /// A function call, and how it is to be run and kept. Everything but the call itself has a default.
 ///
@@ -127,9 +125,7 @@ impl Request {
             let why = format!("{} bytes is over this host's limit of {input_limit}", self.input.len());
             return Err(Error::invalid("input", why));
         }
-        if !(1..=ATTEMPTS).contains(&self.retry.attempts) {
-            return Err(Error::invalid("attempts", format!("{} is not between 1 and {ATTEMPTS}", self.retry.attempts)));
-        }
+        self.retry.bounded()?;
         if !PRIORITIES.contains(&self.priority) {
             let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
             return Err(Error::invalid("priority", format!("{} is not between {least} and {most}", self.priority)));

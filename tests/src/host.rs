@@ -55,6 +55,7 @@ pub const HOST: &[Property<Local>] = properties![
     "a transient failure is tried again, until it works" => turns::retried,
     "a transient failure is tried as often as was asked for, and no more" => turns::retried_in_vain,
     "a failure for good is not tried again" => turns::not_retried,
+    "what is tried again is what was asked for" => turns::retried_on,
     "a job that is delayed does not start before its time" => turns::delayed,
     "a higher priority starts first" => turns::priority,
     "an expired job is expired, then removed and gone" => leaving::expiry,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{JobId, ModuleName, Scope, Status, WebhookUrl};
+use au_host::{Backoff, FailureKind, JobId, ModuleName, Scope, Status, WebhookUrl};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -228,9 +228,21 @@ pub(crate) struct Settings {
     /// Attempts in all, when a worker dies or the function says that it may work later [default: 3]
     #[arg(long, value_name = "COUNT")]
     pub(crate) attempts: Option<u32>,
-    /// Rest before the second attempt, doubled before each further one [default: 1s]
+    /// Rest before the second attempt [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) retry_delay: Option<Duration>,
+    /// Longest rest between two attempts [default: 1m, or --retry-delay]
+    #[arg(long, value_name = "TIME", value_parser = units::time)]
+    pub(crate) max_retry_delay: Option<Duration>,
+    /// How rests grow: exponential, linear or constant [default: exponential]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) backoff: Option<Backoff>,
+    /// By how much of it, in percent, a rest may be shorter, so that many do not come back at once [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) jitter: Option<u8>,
+    /// Try again after these kinds of failure: failed,trap,timed-out [default: transient,lost]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) retry_on: Vec<FailureKind>,
     /// Higher ones are started first
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) priority: Option<i32>,

@@ -14,7 +14,10 @@ impl Settings {
         request.retry = Retry {
             attempts: self.attempts.unwrap_or(default.attempts),
             delay: self.retry_delay.unwrap_or(default.delay),
-            max_delay: default.max_delay.max(self.retry_delay.unwrap_or_default()),
+            max_delay: self.max_retry_delay.unwrap_or(default.max_delay.max(self.retry_delay.unwrap_or_default())),
+            backoff: self.backoff.unwrap_or_default(),
+            jitter: self.jitter.unwrap_or_default(),
+            on: (!self.retry_on.is_empty()).then(|| self.retry_on.iter().copied().collect()),
         };
         request.priority = self.priority.unwrap_or(0);
         request.ttl = self.ttl;

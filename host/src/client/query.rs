@@ -70,6 +70,12 @@ pub(super) fn job(query: &mut Query, request: &Request) -> Result<()> {
     sandbox(query, &request.sandbox);
     query.add("attempts", request.retry.attempts);
     query.time("retry-delay", Some(request.retry.delay));
+    query.time("max-retry-delay", Some(request.retry.max_delay));
+    query.add("backoff", request.retry.backoff);
+    query.add("jitter", request.retry.jitter);
+    for kind in request.retry.on.iter().flatten() {
+        query.add("retry-on", kind);
+    }
     query.add("priority", request.priority);
     query.time("ttl", request.ttl);
     query.maybe("run-at", request.run_at);

@@ -299,8 +299,17 @@ pub(super) struct JobOptions {
     /// Attempts in all, when a worker dies or the function says that it may work later.
     #[param(format = "uint32")]
     attempts: Option<u32>,
-    /// Rest before the second attempt, doubled before each further one.
+    /// Rest before the second attempt.
     retry_delay: Option<String>,
+    /// Longest rest.
+    max_retry_delay: Option<String>,
+    /// How rests grow: `exponential`, each twice the one before; `linear`; or `constant`.
+    backoff: Option<String>,
+    /// By how much of it, in percent, a rest may be shorter.
+    #[param(maximum = 100)]
+    jitter: Option<u8>,
+    /// Kinds of failure that are tried again, in place of `transient` and `lost`.
+    retry_on: Option<Vec<String>>,
     /// Higher ones are started first; from -100 to 100.
     priority: Option<i32>,
     /// How long it is kept after it finished.

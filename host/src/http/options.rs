@@ -52,6 +52,15 @@ pub(super) fn job(query: &mut Query, request: &mut Request) -> Result<()> {
         request.retry.delay = delay;
         request.retry.max_delay = request.retry.max_delay.max(delay);
     }
+    if let Some(longest) = query.time("max-retry-delay")? {
+        request.retry.max_delay = longest;
+    }
+    request.retry.backoff = query.value("backoff")?.unwrap_or_default();
+    request.retry.jitter = query.value("jitter")?.unwrap_or_default();
+    let on = query.all("retry-on");
+    if !on.is_empty() {
+        request.retry.on = Some(on.iter().map(|kind| kind.parse()).collect::<crate::error::Result<_>>()?);
+    }
     request.priority = query.value("priority")?.unwrap_or(0);
     request.ttl = query.time("ttl")?;
     request.run_at = run_at(query)?;

@@ -170,7 +170,8 @@ impl State {
         if let Some(cancel) = &self.cancel {
             return self.next(Phase::Cancelled { reason: cancel.reason.clone(), at: now });
         }
-        if self.attempt < spec.options.retry.attempts {
+        let retry = &spec.options.retry;
+        if self.attempt < retry.attempts && retry.applies_to(FailureKind::Lost) {
             return self.running(worker, now);
         }
         let attempts =
@@ -250,7 +251,7 @@ impl State {
         match (outcome, &self.cancel) {
             (_, Some(cancel)) => Phase::Cancelled { reason: cancel.reason.clone(), at: now },
             (Ok(output), None) => Phase::Completed { output, at: now },
-            (Err(failure), None) => match spec.options.retry.after(failure.kind, self.attempt) {
+            (Err(failure), None) => match spec.options.retry.after(failure.kind, self.attempt, spec.id) {
                 Some(delay) => Phase::Pending { run_at: now.plus(delay) },
                 None => Phase::Failed { failure, at: now },
             },

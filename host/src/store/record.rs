@@ -2,7 +2,7 @@
 //!
 //! Payloads are kept beside them, in the same row or in a file; here is only what and where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +10,11 @@ use bytes::Bytes;
 use super::codec::{Damage, Decoder, Encoder};
 use crate::attempt::{Level, LogEntry, Progress, Usage};
 use crate::error::Error;
+use crate::failure::FailureKind;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{CancelRequest, IdempotencyKey, Job, KeyHolds, Options, Phase, Size, Spec, State, Status, Summary};
 use crate::payload::Payload;
-use crate::retry::Retry;
+use crate::retry::{Backoff, Retry};
 use crate::sandbox::{Grants, Limits, Sandbox};
 use crate::time::Timestamp;
 
@@ -25,6 +26,8 @@ const LOG: u8 = 1;
 const WEBHOOK: u64 = 1;
 /// See [`WEBHOOK`].
 const TRACE: u64 = 2;
+/// See [`WEBHOOK`]. What [`Retry`] has beside what the format has a place for, as JSON.
+const RETRY: u64 = 3;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +172,22 @@ pub(in crate::store) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.number(TRACE);
         to.text(&trace.to_string());
     }
+    let Retry { backoff, jitter, on, .. } = &options.retry;
+    let more = RetryMore { backoff: *backoff, jitter: *jitter, on: on.clone() };
+    if more != RetryMore::default() {
+        to.number(RETRY);
+        to.json(&more);
+    }
     to.seal()
+}
+
+/// The part of a retry policy that came later.
+#[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct RetryMore {
+    backoff: Backoff,
+    jitter: u8,
+    on: Option<BTreeSet<FailureKind>>,
 }
 
 fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
@@ -181,7 +199,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
     let input = empty(&stored)?;
     let limits = read_limits(from)?;
     let grants = from.optional(Decoder::json::<Grants>)?.unwrap_or_default();
-    let retry = Retry { attempts: from.narrow()?, delay: read_span(from)?, max_delay: read_span(from)? };
+    let (attempts, delay, max_delay) = (from.narrow()?, read_span(from)?, read_span(from)?);
     let run_at = Timestamp::from_micros(from.signed()?);
     let priority = i32::try_from(from.signed()?).map_err(|_| Damage::new("its priority is too large"))?;
     let ttl = from.optional(read_span)?;
@@ -195,16 +213,19 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
-    let (mut webhook, mut trace) = (None, None);
+    let (mut webhook, mut trace, mut more) = (None, None, RetryMore::default());
     while !from.is_empty() {
         let (part, text) = (from.number()?, from.text()?);
         match part {
             WEBHOOK => webhook = Some(text.parse().map_err(|_| Damage::new("its webhook is no URL"))?),
+            RETRY => more = serde_json::from_str(text).map_err(|error| Damage::new(error.to_string()))?,
             TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
             _ => {}
         }
     }
     let sandbox = Sandbox { limits, grants };
+    let RetryMore { backoff, jitter, on } = more;
+    let retry = Retry { attempts, delay, max_delay, backoff, jitter, on };
     let options =
         Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, webhook, trace };
     Ok((Spec { id, created, module, function, input, options }, stored))

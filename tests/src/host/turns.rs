@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Local, Request, Retry, Status};
+use au_host::{FailureKind, Local, Request, Retry, Status};
 use futures::future::join_all;
 
 use super::{LONG, done};
@@ -49,7 +49,7 @@ pub(super) async fn ahead(local: Local) {
 }
 
 fn quick() -> Retry {
-    Retry { attempts: 3, delay: Duration::from_millis(10), max_delay: Duration::from_millis(20) }
+    Retry { attempts: 3, delay: Duration::from_millis(10), max_delay: Duration::from_millis(20), ..Retry::default() }
 }
 
 /// A31
@@ -71,6 +71,18 @@ pub(super) async fn retried_in_vain(local: Local) {
 pub(super) async fn not_retried(local: Local) {
     let handle = local.host().submit(Request { retry: quick(), ..ask("fail", 0) }).await.unwrap();
     assert_eq!(handle.wait(LONG).await.unwrap().attempt, 1);
+}
+
+/// A31
+pub(super) async fn retried_on(local: Local) {
+    let on = |kinds: &[FailureKind]| Retry { on: Some(kinds.iter().copied().collect()), ..quick() };
+    let retry = on(&[FailureKind::Failed]);
+    let handle = local.host().submit(Request { retry, ..ask("fail", 0) }).await.unwrap();
+    assert_eq!(handle.wait(LONG).await.unwrap().attempt, 3);
+    let retry = on(&[FailureKind::Failed]);
+    let handle = local.host().submit(Request { retry, ..ask("never", 0) }).await.unwrap();
+    let job = handle.wait(LONG).await.unwrap();
+    assert_eq!((job.attempt, job.failure.unwrap().kind), (1, FailureKind::Transient));
 }
 
 pub(super) async fn delayed(local: Local) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use au_host::store::Inserted;
 use au_host::{
-    DirGrant, Error, FailureKind, Grants, Job, JobId, KeyHolds, Level, Limits, LogEntry, Options, Owner, Payload,
-    Progress, Report, Retry, Sandbox, State, Store, Timestamp, Usage,
+    Backoff, DirGrant, Error, FailureKind, Grants, Job, JobId, KeyHolds, Level, Limits, LogEntry, Options, Owner,
+    Payload, Progress, Report, Retry, Sandbox, State, Store, Timestamp, Usage,
 };
 
 use super::jobs::{self, NOW, after};
@@ -39,7 +39,14 @@ fn full() -> Job {
                 random: true,
             },
         },
-        retry: Retry { attempts: u32::MAX, delay: Duration::from_nanos(1), max_delay: Duration::MAX },
+        retry: Retry {
+            attempts: u32::MAX,
+            delay: Duration::from_nanos(1),
+            max_delay: Duration::MAX,
+            backoff: Backoff::Linear,
+            jitter: 100,
+            on: Some([FailureKind::Failed, FailureKind::Lost].into()),
+        },
         run_at: Timestamp::from_micros(i64::MIN),
         priority: i32::MIN,
         ttl: Some(Duration::MAX),

@@ -6,7 +6,7 @@ use super::*;
 fn every_option_is_kept_with_the_job() {
     let folder = Folder::filled();
     let options = "--timeout 90s --memory 64MiB --fuel 1000000 --max-output 1k --max-log 2k --max-log-lines 7 --stack 256KiB \
-        --table-elements 99 --instances 9 --attempts 5 --retry-delay 2s --priority -3 --ttl 1h --key once --label a=1 \
+        --table-elements 99 --instances 9 --attempts 5 --retry-delay 2s --max-retry-delay 9s --backoff linear --jitter 20 --retry-on failed,timed-out --priority -3 --ttl 1h --key once --label a=1 \
         --label b=x=y --clock --random --env ONE=1 --env TWO=2=2";
     let dir = folder.path("");
     let dir = dir.to_str().unwrap();
@@ -27,6 +27,10 @@ fn every_option_is_kept_with_the_job() {
     assert_eq!((&grants["dirs"][1]["guest"], &grants["dirs"][1]["write"]), (&"/out".into(), &true.into()));
     let options = &job["options"];
     assert_eq!((&options["retry"]["attempts"], &options["priority"]), (&5.into(), &(-3).into()));
+    let retry = &options["retry"];
+    assert_eq!((&retry["delay"]["secs"], &retry["max_delay"]["secs"]), (&2.into(), &9.into()));
+    assert_eq!((&retry["backoff"], &retry["jitter"]), (&"linear".into(), &20.into()));
+    assert_eq!(retry["on"], serde_json::json!(["failed", "timed-out"]));
     assert_eq!((&options["ttl"]["secs"], &options["key"]["name"]), (&3600.into(), &"once".into()));
     assert_eq!(options["labels"], serde_json::json!({ "a": "1", "b": "x=y" }));
     assert!(job["usage"]["fuel"].as_u64().unwrap() > 0);
@@ -63,6 +67,10 @@ fn a_value_that_makes_no_sense_is_named_with_its_option() {
         ("--fuel", "0"),
         ("--attempts", "0"),
         ("--attempts", "1001"),
+        ("--backoff", "quadratic"),
+        ("--jitter", "101"),
+        ("--retry-on", "cancelled"),
+        ("--retry-on", "everything"),
         ("--priority", "high"),
         ("--label", "novalue"),
         ("--label", "=x"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Union
@@ -12,7 +12,7 @@ Time = Union[float, timedelta, str]
 #: Bytes, or as people write it: ``"64MiB"``.
 Size = Union[int, str]
 
-_TIMES = {"timeout", "retry_delay", "ttl", "delay"}
+_TIMES = {"timeout", "retry_delay", "max_retry_delay", "ttl", "delay"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,13 @@ class Options:
     #: Attempts in all, when a worker dies or the function says that it may work later. Jobs only, as all below.
     attempts: int | None = None
     retry_delay: Time | None = None
+    max_retry_delay: Time | None = None
+    #: How rests grow: ``"exponential"``, ``"linear"`` or ``"constant"``.
+    backoff: str | None = None
+    #: By how much of it, in percent, a rest may be shorter.
+    jitter: int | None = None
+    #: Kinds of failure that are tried again, in place of ``transient`` and ``lost``.
+    retry_on: Sequence[str] | None = None
     #: Higher ones are started first; from -100 to 100.
     priority: int | None = None
     #: How long it is kept after it finished.
@@ -70,6 +77,8 @@ class Options:
             name = field.name.replace("_", "-")
             if isinstance(value, Mapping):
                 pairs.extend(("label" if name == "labels" else name, f"{key}={text}") for key, text in value.items())
+            elif name == "retry-on":
+                pairs.extend((name, kind) for kind in value)
             else:
                 pairs.append((name, _text(field.name, value)))
         return pairs
