@@ -1,5 +1,6 @@
 //! Puts a host together: a store, modules and a backend, and how it is to behave.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) middleware: Chain,
     pub(crate) quotas: Quotas,
     pub(crate) webhook: WebhookConfig,
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -73,6 +75,7 @@ impl Builder {
             middleware: Chain::default(),
             quotas: Quotas::default(),
             webhook: WebhookConfig::default(),
+            labels: BTreeMap::new(),
         };
         Self { store, modules, backend, settings }
     }
@@ -136,6 +139,12 @@ impl Builder {
     /// Where webhooks may go, and for how long they are tried. To public addresses, for a day, unless said otherwise.
     pub fn webhook(mut self, config: WebhookConfig) -> Self {
         self.settings.webhook = config;
+        self
+    }
+
+    /// What is shown of it in the list of hosts on its store ([`Host::workers`]). Nothing, unless said otherwise.
+    pub fn labels(mut self, labels: BTreeMap<String, String>) -> Self {
+        self.settings.labels = labels;
         self
     }
 

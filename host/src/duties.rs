@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::{JobId, WorkerId};
 use crate::job::Summary;
+use crate::roster;
 use crate::scheduler;
 use crate::store::{Change, Heartbeat, Store};
 use crate::webhook;
@@ -55,6 +56,7 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
     if inner.takes() == Takes::Everything {
         inner.listen();
         webhook::begin(inner);
+        inner.runtime.spawn(roster::keep(Arc::downgrade(inner)));
         inner.runtime.spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
     }
     Ok(())
@@ -75,6 +77,14 @@ impl Inner {
         if let Some(heart) = heart {
             // It sleeps on what was just cancelled; a panic of it was logged when it happened.
             drop(heart.await);
+        }
+        if self.takes() == Takes::Everything
+            && let Err(error) = self.strike().await
+        {
+            tracing::debug!(
+                error = error.chain(),
+                "this host stays in the list of those on its store until it is forgotten"
+            );
         }
         self.store.leave(self.worker).await
     }
@@ -219,6 +229,9 @@ async fn sweep(host: Weak<Inner>, pause: Duration, closing: CancellationToken) {
                 error = error.chain(),
                 "what tenants used in days gone by could not be removed; trying again"
             );
+        }
+        if let Err(error) = inner.strike_gone().await {
+            tracing::debug!(error = error.chain(), "hosts that are gone could not be struck off; trying again");
         }
         match inner.sweep().await {
             Ok(0) => {}

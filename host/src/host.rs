@@ -33,6 +33,7 @@ use crate::span::{self, About};
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
 use crate::tenants::{Coming, Tenants};
+use crate::time::Timestamp;
 use crate::tokens::Tokens;
 use crate::webhook;
 
@@ -100,6 +101,11 @@ pub(crate) struct Inner {
     /// How often something came that a look begun before has not seen.
     pub(crate) stirred: AtomicU64,
     pub(crate) closing: CancellationToken,
+    /// Fires when this host was asked to take nothing new.
+    pub(crate) draining: CancellationToken,
+    pub(crate) began: Timestamp,
+    /// Whether it is in the list of hosts.
+    pub(crate) listed: AtomicBool,
     /// Whether it has fired: every call asks, and must not wait for others that do.
     pub(crate) closed: AtomicBool,
     pub(crate) duties: OnceLock<Duties>,
@@ -352,7 +358,7 @@ impl Inner {
         settings: Settings,
         worker: WorkerId,
     ) -> Self {
-        let takes = settings.takes;
+        let (takes, began) = (settings.takes, settings.clock.now());
         let tenants = Arc::new(Tenants::new(settings.quotas.clone(), Arc::clone(&store), worker));
         Self {
             store,
@@ -375,6 +381,9 @@ impl Inner {
             quiet: watch::Sender::new(takes == Takes::Nothing),
             stirred: AtomicU64::new(0),
             closing: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            began,
+            listed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             duties: OnceLock::new(),
             listening: AtomicBool::new(false),
@@ -382,7 +391,7 @@ impl Inner {
         }
     }
 
-    pub(crate) fn now(&self) -> crate::time::Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.settings.clock.now()
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Several processes may have one folder open, each with a `Local` of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct LocalConfig {
     pub middleware: Vec<Arc<dyn Middleware>>,
     /// Where webhooks may go, and for how long they are tried.
     pub webhook: WebhookConfig,
+    /// What is shown of it in the list of hosts on its store.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What [`Local::remove`] removed.
@@ -184,7 +187,8 @@ impl Local {
             .takes(config.takes)
             .default_ttl(config.default_ttl)
             .quotas(config.quotas)
-            .webhook(config.webhook);
+            .webhook(config.webhook)
+            .labels(config.labels);
         for middleware in config.middleware {
             builder = builder.middleware(middleware);
         }

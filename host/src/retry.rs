@@ -151,10 +151,12 @@ fn share(job: JobId, attempt: u32) -> f64 {
 mod tests {
     use super::*;
 
-    const JOB: JobId = JobId::from_bytes([7; 16]);
+    fn job() -> JobId {
+        JobId::from_bytes([7; 16])
+    }
 
     fn rests(retry: &Retry) -> Vec<u64> {
-        (1..9).map(|n| retry.after(FailureKind::Transient, n, JOB).unwrap().as_secs()).collect()
+        (1..9).map(|n| retry.after(FailureKind::Transient, n, job()).unwrap().as_secs()).collect()
     }
 
     #[test]
@@ -163,18 +165,18 @@ mod tests {
         assert_eq!(rests(&retry(Backoff::Exponential)), [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(rests(&retry(Backoff::Linear)), [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(rests(&retry(Backoff::Constant)), [1; 8]);
-        assert_eq!(retry(Backoff::Constant).after(FailureKind::Transient, 9, JOB), None);
+        assert_eq!(retry(Backoff::Constant).after(FailureKind::Transient, 9, job()), None);
     }
 
     #[test]
     fn a_failure_for_good_is_not_tried_again_unless_that_was_asked_for() {
         for kind in [FailureKind::Failed, FailureKind::TimedOut, FailureKind::Cancelled] {
-            assert_eq!(Retry::default().after(kind, 1, JOB), None);
+            assert_eq!(Retry::default().after(kind, 1, job()), None);
         }
         let on = |kinds: &[FailureKind]| Retry { on: Some(kinds.iter().copied().collect()), ..Retry::default() };
-        assert!(on(&[FailureKind::Failed]).after(FailureKind::Failed, 1, JOB).is_some());
-        assert_eq!(on(&[FailureKind::Failed]).after(FailureKind::Transient, 1, JOB), None);
-        assert_eq!(on(&[FailureKind::Cancelled]).after(FailureKind::Cancelled, 1, JOB), None);
+        assert!(on(&[FailureKind::Failed]).after(FailureKind::Failed, 1, job()).is_some());
+        assert_eq!(on(&[FailureKind::Failed]).after(FailureKind::Transient, 1, job()), None);
+        assert_eq!(on(&[FailureKind::Cancelled]).after(FailureKind::Cancelled, 1, job()), None);
         assert!(on(&[FailureKind::Cancelled]).bounded().is_err());
     }
 

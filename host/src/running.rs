@@ -100,6 +100,10 @@ impl Running {
         self.lock().runs.is_empty()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.lock().runs.len()
+    }
+
     pub(crate) fn ids(&self) -> Vec<JobId> {
         self.lock().runs.keys().copied().collect()
     }

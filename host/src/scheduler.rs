@@ -55,7 +55,8 @@ impl Inner {
         let due = spec.options.run_at <= spec.created;
         // How many it has running only the store knows, which minds that when it starts what waits.
         let bound = self.tenants.quotas().of(spec.options.principal.as_deref()).running.is_some();
-        if self.takes() == Takes::Nothing || !due || bound || self.backlog.load(Ordering::Acquire) {
+        let takes_none = self.takes() == Takes::Nothing || self.draining.is_cancelled();
+        if takes_none || !due || bound || self.backlog.load(Ordering::Acquire) {
             return None;
         }
         let ahead = if is_light(spec) { self.ahead(1) } else { None };
@@ -134,6 +135,9 @@ impl Inner {
     /// Starts as many due jobs as there are places, and says when to look again.
     async fn start_due(self: &Arc<Self>) -> Result<Option<Timestamp>> {
         loop {
+            if self.draining.is_cancelled() {
+                return Ok(None);
+            }
             // Held before anything is taken: submits want slots too, and a shutdown waits for what is found.
             let (Some(starting), Some(places)) = (self.running.starting(), self.places()) else { return Ok(None) };
             let stirred = self.stirred.load(Ordering::Acquire);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{Backoff, FailureKind, JobId, ModuleName, Scope, Status, WebhookUrl};
+use au_host::{Backoff, FailureKind, JobId, ModuleName, Scope, Status, WebhookUrl, WorkerId};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -119,6 +119,14 @@ pub(crate) enum Verb {
     Store(Store),
     /// Run what is due, until stopped
     Work(Work),
+    /// The same; `worker list` and `worker drain` are of those who work
+    #[command(args_conflicts_with_subcommands = true)]
+    Worker {
+        #[command(subcommand)]
+        verb: Option<Worker>,
+        #[command(flatten)]
+        work: Work,
+    },
     /// Serve the HTTP API, and run what is due, until stopped
     Serve(Serve),
     /// See whether all is well on this machine
@@ -136,6 +144,19 @@ impl Verb {
             _ => None,
         }
     }
+}
+
+/// `worker`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Worker {
+    /// Show which hosts work on the store: where they are, what they run, and when they were last heard of
+    List,
+    /// Ask hosts to take nothing new, and to end once nothing runs there
+    Drain {
+        /// As `worker list` prints it
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<WorkerId>,
+    },
 }
 
 /// `store`.
@@ -361,6 +382,9 @@ pub(crate) struct Work {
     /// How many jobs at once [default: one a core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) slots: Option<u16>,
+    /// A note of your own that `worker list` shows
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) label: Vec<Binding>,
 }
 
 #[derive(Debug, Args)]

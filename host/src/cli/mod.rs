@@ -41,6 +41,7 @@ mod usage;
 mod webhook;
 mod webhook_section;
 mod work;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -90,7 +91,7 @@ fn start(cli: Cli, told: &mut Out) -> Result {
     let traces = place.otel().traces()?;
     logging.begin(&traces)?;
     let out = *told;
-    let is_lasting = matches!(cli.verb, Verb::Serve(_) | Verb::Work(_));
+    let is_lasting = matches!(cli.verb, Verb::Serve(_) | Verb::Work(_) | Verb::Worker { verb: None, .. });
     let runtime = runtime(&cli.verb).map_err(|error| au_host::Error::fault("runtime", error))?;
     let span = traces.command(cli.verb.submits());
     let done = runtime.block_on(verb(&place, out, cli.verb).instrument(span));
@@ -109,7 +110,7 @@ fn start(cli: Cli, told: &mut Out) -> Result {
 fn runtime(verb: &Verb) -> std::io::Result<Runtime> {
     let mut builder = match verb {
         Verb::Serve(_) => Builder::new_multi_thread(),
-        Verb::Work(_) => {
+        Verb::Work(_) | Verb::Worker { verb: None, .. } => {
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(THREADS);
             builder
@@ -147,6 +148,14 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Work(command) => {
             place.must_be_here("work")?;
             work::work(place, out, command).await
+        }
+        Verb::Worker { verb: Some(command), .. } => {
+            place.must_be_nowhere_else("worker")?;
+            worker::worker(place, out, command).await
+        }
+        Verb::Worker { verb: None, work } => {
+            place.must_be_here("worker")?;
+            work::work(place, out, work).await
         }
         Verb::Serve(command) => {
             place.must_be_here("serve")?;

@@ -1,5 +1,6 @@
 //! The data folder: where it is, how a command opens it, and who works in it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -110,7 +111,16 @@ impl Place {
 
     /// Opens it to run these jobs.
     pub(crate) async fn open(&self, takes: Takes, slots: Option<usize>) -> Result<Local> {
-        let mut config = self.settled(takes);
+        self.open_with(self.settled(takes), slots).await
+    }
+
+    /// Opens it to run whatever is due, and to be known by these notes.
+    pub(crate) async fn work(&self, slots: Option<usize>, labels: BTreeMap<String, String>) -> Result<Local> {
+        self.open_with(LocalConfig { labels, ..self.settled(Takes::Everything) }, slots).await
+    }
+
+    async fn open_with(&self, mut config: LocalConfig, slots: Option<usize>) -> Result<Local> {
+        let takes = config.takes;
         if takes == Takes::Everything {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let slots = slots.or(self.config.slots.map(|slots| slots.0.into())).unwrap_or(cores);
@@ -230,6 +240,7 @@ impl Place {
             quotas: self.config.quota.quotas(),
             middleware: Vec::new(),
             webhook: self.config.webhook.config(),
+            labels: BTreeMap::new(),
         }
     }
 

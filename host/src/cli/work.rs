@@ -8,6 +8,7 @@ use au_host::{Local, Status, Takes};
 use super::args::Work;
 use super::output::Out;
 use super::place::Place;
+use super::settings::labels;
 use super::signals::Stops;
 use super::trouble::Result;
 
@@ -26,10 +27,12 @@ pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
         return until_idle(place, slots).await;
     }
     let mut stops = Stops::listen()?;
-    let local = place.open(Takes::Everything, slots).await?;
+    let local = place.work(slots, labels(&command.label)?.into_iter().collect()).await?;
     out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
-    stops.next().await;
-    out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them back at once");
+    tokio::select! {
+        _ = stops.next() => out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them back at once"),
+        () = local.host().drained() => out.note("drained: nothing runs any more"),
+    }
     close(local, &mut stops).await
 }
 

@@ -50,6 +50,27 @@ pub(crate) fn paused(store: &str) {
     assert_eq!(asks.result(&asks.submit(&["echo", "5"])), "[5]\n", "it works on");
 }
 
+/// Who works is listed, with what it runs; one that is asked to drain ends what it has, takes nothing new, and is gone.
+pub(crate) fn drained(store: &str) {
+    let asks = Asker::new(store);
+    let mut worker = Worker::start(store);
+    let id = asks.submit(&["spin"]);
+    asks.running(&id);
+    let listed =
+        until("it is listed with its job", || asks.workers().into_iter().find(|worker| worker["running"] == 1));
+    assert_eq!((&listed["slots"], &listed["labels"]), (&2.into(), &serde_json::json!({ "gpu": "none" })));
+    asks.run(&["worker", "drain", listed["id"].as_str().unwrap()]).succeeded();
+    until("it drains", || asks.workers().iter().any(|worker| worker["draining"] == true).then_some(()));
+    let waits = asks.submit(&["echo", "1"]);
+    asks.cancel(&id);
+    assert_eq!(worker.ended(), Some(0));
+    assert_eq!(asks.status(&waits)["status"], "pending");
+    assert_eq!(asks.workers(), [Value::Null; 0]);
+    has(&asks.run(&["worker", "drain", listed["id"].as_str().unwrap()]).failed(3), "worker");
+    let _other = Worker::start(store);
+    assert_eq!(asks.result(&waits), "[1]\n");
+}
+
 /// Jobs are submitted and run by several hosts while the store is stopped and started again: what was acknowledged is there,
 /// has one outcome, and no host stays deaf.
 pub(crate) fn interrupted(store: &str, stop_and_start: impl FnOnce()) {

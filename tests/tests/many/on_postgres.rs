@@ -19,6 +19,11 @@ fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
 }
 
 #[test]
+fn a_host_that_is_asked_to_drain_takes_nothing_new_and_ends() {
+    store().iter().for_each(|store| drained(store));
+}
+
+#[test]
 fn hosts_wait_for_a_database_that_is_stopped_and_lose_nothing() {
     let Some(server) = Server::start(true) else { return };
     interrupted(&server.database(), || {

@@ -21,6 +21,14 @@ fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
 }
 
 #[test]
+fn a_host_that_is_asked_to_drain_takes_nothing_new_and_ends() {
+    if is_there("redis: a host that is asked to drain") {
+        let server = Server::start();
+        drained(&server.url());
+    }
+}
+
+#[test]
 fn hosts_wait_for_a_server_that_is_killed_and_lose_nothing() {
     if is_there("redis: hosts wait for a server that is killed") {
         let mut server = Server::start();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// `au-host work` on a store, in a folder of its own, with its log in a file there. Killed when it is dropped.
+/// `au-host worker` on a store, in a folder of its own, with its log in a file there. Killed when it is dropped.
 pub(crate) struct Worker {
     folder: Folder,
     child: Child,
@@ -12,13 +12,18 @@ impl Worker {
     pub(crate) fn start(store: &str) -> Self {
         let folder = Folder::new();
         let log = fs::File::create(folder.path("log")).unwrap();
-        let mut command = folder.command(["work", "--slots", "2", "--store", store]);
+        let mut command = folder.command(["worker", "--slots", "2", "--label", "gpu=none", "--store", store]);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Self { folder, child }
     }
 
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path("log")).unwrap()
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     pub(crate) fn kill(&mut self) {
@@ -54,7 +59,11 @@ impl Asker {
         asks
     }
 
-    fn run(&self, words: &[&str]) -> Ran {
+    pub(crate) fn workers(&self) -> Vec<Value> {
+        self.run(&["worker", "list", "--json"]).succeeded().json().as_array().unwrap().clone()
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
         self.folder.run(words.iter().copied().chain(["--store", &self.store]))
     }
 
