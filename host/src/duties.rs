@@ -16,6 +16,7 @@ use crate::host::Inner;
 use crate::id::{JobId, WorkerId};
 use crate::job::Summary;
 use crate::roster;
+use crate::schedule;
 use crate::scheduler;
 use crate::store::{Change, Heartbeat, Store};
 use crate::webhook;
@@ -56,6 +57,7 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
     if inner.takes() == Takes::Everything {
         inner.listen();
         webhook::begin(inner);
+        schedule::begin(inner);
         inner.runtime.spawn(roster::keep(Arc::downgrade(inner)));
         inner.runtime.spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
     }

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{Digest, JobId, WorkerId};
-use crate::job::{Spec, Summary};
+use crate::job::{Job, Spec, Summary};
 use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::otel;
@@ -335,15 +335,8 @@ impl Host {
 
     pub(crate) async fn keep(&self, spec: Spec) -> Result<Kept> {
         self.open()?;
-        let (id, inner) = (spec.id, Arc::clone(&self.inner));
-        span::submitted(id);
-        // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-        let (told, kept) = oneshot::channel();
-        match spec.options.webhook {
-            None => self.inner.runtime.spawn(inner.insert(spec, told)),
-            Some(_) => self.inner.runtime.spawn(webhook::insert(inner, spec, told)),
-        };
-        match kept.await.map_err(|error| Error::fault("host", error))?? {
+        let id = spec.id;
+        match self.inner.keep(spec).await? {
             (Inserted::New, ended) => Ok(Kept { handle: self.handle(id).ended(ended), is_new: true }),
             (Inserted::Existing(id), _) => Ok(Kept { handle: self.handle(id), is_new: false }),
         }
@@ -401,6 +394,19 @@ impl Inner {
         self.closed.store(true, Ordering::Release);
         self.closing.cancel();
         self.wake.notify_one();
+    }
+
+    /// Keeps a job; with it comes its end, if it has ended already.
+    pub(crate) async fn keep(self: &Arc<Self>, spec: Spec) -> Result<(Inserted, Option<Job>)> {
+        span::submitted(spec.id);
+        // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
+        let (told, kept) = oneshot::channel();
+        let inner = Arc::clone(self);
+        match spec.options.webhook {
+            None => self.runtime.spawn(inner.insert(spec, told)),
+            Some(_) => self.runtime.spawn(webhook::insert(inner, spec, told)),
+        };
+        kept.await.map_err(|error| Error::fault("host", error))?
     }
 
     pub(crate) fn takes(&self) -> Takes {

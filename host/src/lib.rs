@@ -93,6 +93,7 @@ mod roster;
 mod run;
 mod running;
 mod sandbox;
+mod schedule;
 mod scheduler;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod shared;
@@ -137,6 +138,7 @@ pub use request::Request;
 pub use retry::{Backoff, Retry};
 pub use roster::WorkerInfo;
 pub use sandbox::{DirGrant, GrantCeiling, Grants, Limits, Sandbox, SandboxPolicy, SandboxRequest};
+pub use schedule::{Cron, Firing, Missed, Overlap, Schedule, ScheduleInfo, ScheduleName, Schedules};
 pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};

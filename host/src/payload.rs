@@ -48,6 +48,11 @@ impl Payload {
         Ok(Self { content_type, bytes: bytes.into() })
     }
 
+    /// No bytes, of no known kind.
+    pub(crate) fn nothing() -> Self {
+        Self { content_type: OCTETS.into(), bytes: Bytes::new() }
+    }
+
     /// `value` as JSON. A function's input is the list of its arguments: `Payload::json(&(2, 40))`.
     ///
     /// # Errors

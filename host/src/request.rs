@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::id::{Digest, JobId, ModuleRef};
 use crate::job::{IdempotencyKey, Options, Spec, labels_bytes};
@@ -30,33 +32,46 @@ pub(crate) const PRIORITIES: RangeInclusive<i32> = -100..=100;
 /// request.labels.insert("batch".into(), "7".into());
 /// # Ok::<(), au_host::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+///
+/// As JSON it is what schedules keep of it: all but the input, which need be no JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// The code, by alias or digest.
     pub module: ModuleRef,
     /// Which of its functions.
     pub function: String,
     /// What the function is given: JSON is a list of arguments, or an object of them by name.
+    #[serde(skip, default = "Payload::nothing")]
     pub input: Payload,
     /// What each attempt may use and touch.
+    #[serde(default)]
     pub sandbox: SandboxRequest,
     /// How often to try.
+    #[serde(default)]
     pub retry: Retry,
     /// Not to be started before this; `None`: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
     /// Higher ones are started first; from -100 to 100.
+    #[serde(default)]
     pub priority: i32,
     /// How long it is kept after it finished; `None`: as the host's default says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
     /// Makes a submit that is sent twice one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
     /// Who asks, as an edge established it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// The caller's own notes.
+    #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// What to show as the module's name; `None`: the alias it was asked for by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module_name: Option<String>,
     /// Who is told that the job has finished, by a host that takes everything: at least once, signed, and for a day where nobody answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookUrl>,
 }
 

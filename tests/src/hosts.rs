@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Error, Event, Local, LocalConfig, ModuleRef, OCTETS, Payload, Status, Takes};
+use au_host::{
+    Clock, Cron, Error, Event, Local, LocalConfig, ModuleRef, OCTETS, Payload, Schedule, ScheduleName, Status, Takes,
+};
 use futures::StreamExt;
 use tempfile::TempDir;
 
@@ -27,6 +29,7 @@ pub const HOSTS: &[Property<Open>] = properties![
     "a module whose bytes in the store are others is not run" => other_bytes,
     "of hosts that take what is due each job is run by one" => each_once,
     "a key names one job, through whichever host it is submitted" => one_key,
+    "a schedule that is kept through one host is submitted by one of all" => scheduled,
 ];
 
 /// A host, and its folder.
@@ -158,5 +161,31 @@ async fn one_key(open: Open) {
         };
         let ids = futures::future::join_all((0..8).map(submit)).await;
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    }
+}
+
+async fn scheduled(open: Open) {
+    let asks = Machine::new(&open, Takes::Nothing).await;
+    guest::add_to(&asks.0).await;
+    let _workers = [Machine::new(&open, Takes::Everything).await, Machine::new(&open, Takes::Everything).await];
+    let (schedules, name) = (asks.0.host().schedules(None), "often".parse::<ScheduleName>().unwrap());
+    let each_second = Cron::new("* * * * * *", "UTC", Clock::system().now()).unwrap();
+    let mut unknown = Schedule::new(each_second.clone(), ask("ehco", 6));
+    assert!(matches!(schedules.put(&name, unknown.clone()).await, Err(Error::NotFound { .. })));
+    unknown.request = ask("echo", 6);
+    schedules.put(&name, unknown).await.unwrap();
+    let filter = || Filter { labels: vec![("schedule".into(), "often".into())], ..Filter::default() };
+    let jobs = async || asks.0.host().list(filter(), None, 100).await.unwrap();
+    while jobs().await.len() < 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    schedules.remove(&name).await.unwrap();
+    let jobs = jobs().await;
+    let mut times: Vec<_> = jobs.iter().map(|job| job.options.run_at).collect();
+    times.dedup();
+    assert_eq!(times.len(), jobs.len(), "no second has two: {times:?}");
+    for job in &jobs {
+        let output = asks.0.host().handle(job.id).result(LONG).await.unwrap();
+        assert_eq!(output.bytes()[..], 6_u32.to_le_bytes());
     }
 }

@@ -30,6 +30,8 @@ mod modules;
 mod pipes;
 #[path = "cli/running.rs"]
 mod running;
+#[path = "cli/schedules.rs"]
+mod schedules;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/signals.rs"]

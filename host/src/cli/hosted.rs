@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use au_host::registry::{Listed, ModuleInfo};
 use au_host::store::Filter;
-use au_host::{Client, Digest, Handle, JobId, Local, ModuleName, ModuleRef, Removed, Request, Result, Summary};
+use au_host::{
+    Client, Digest, Handle, JobId, Local, ModuleName, ModuleRef, Removed, Request, Result, Schedule, ScheduleInfo,
+    ScheduleName, Summary,
+};
 use bytes::Bytes;
 
 /// The host that a command asks.
@@ -93,6 +96,55 @@ impl Hosted {
         match self {
             Self::Here(local) => local.remove(module).await,
             Self::There(client) => client.remove_module(module).await,
+        }
+    }
+
+    pub(crate) async fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).list().await,
+            Self::There(client) => client.schedules().await,
+        }
+    }
+
+    pub(crate) async fn schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).get(name).await,
+            Self::There(client) => client.schedule(name).await,
+        }
+    }
+
+    pub(crate) async fn put_schedule(&self, name: &ScheduleName, schedule: Schedule) -> Result<ScheduleInfo> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).put(name, schedule).await,
+            Self::There(client) => client.put_schedule(name, schedule).await,
+        }
+    }
+
+    pub(crate) async fn remove_schedule(&self, name: &ScheduleName) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).remove(name).await,
+            Self::There(client) => client.remove_schedule(name).await,
+        }
+    }
+
+    pub(crate) async fn pause_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).pause(name).await,
+            Self::There(client) => client.pause_schedule(name).await,
+        }
+    }
+
+    pub(crate) async fn resume_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).resume(name).await,
+            Self::There(client) => client.resume_schedule(name).await,
+        }
+    }
+
+    pub(crate) async fn run_schedule(&self, name: &ScheduleName) -> Result<Handle> {
+        match self {
+            Self::Here(local) => local.host().schedules(None).run(name).await,
+            Self::There(client) => client.run_schedule(name).await,
         }
     }
 

@@ -26,6 +26,7 @@ mod place;
 mod quota_section;
 mod result;
 mod run;
+mod schedule;
 #[cfg(feature = "http")]
 mod serve;
 #[cfg(not(feature = "http"))]
@@ -144,6 +145,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
             place.must_be_nowhere_else("webhook")?;
             webhook::webhook(place, out, command).await
         }
+        Verb::Schedule(command) => schedule::schedule(place, out, command).await,
         Verb::Store(command) => store::store(place, out, command).await,
         Verb::Work(command) => {
             place.must_be_here("work")?;

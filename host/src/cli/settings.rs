@@ -1,6 +1,6 @@
 //! How a job is run and kept, as options say it.
 
-use au_host::{Clock, DirGrant, Error, IdempotencyKey, KeyHolds, Request, Retry, SandboxRequest};
+use au_host::{Clock, DirGrant, Error, IdempotencyKey, Request, Retry, SandboxRequest};
 
 use super::args::Settings;
 use super::trouble::Result;
@@ -22,7 +22,7 @@ impl Settings {
         request.priority = self.priority.unwrap_or(0);
         request.ttl = self.ttl;
         request.run_at = self.delay.map(|delay| Clock::system().now().plus(delay));
-        request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: KeyHolds::WhileKept });
+        request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: self.key_holds.unwrap_or_default() });
         request.labels = labels(&self.label)?.into_iter().collect();
         request.webhook = self.webhook.clone();
         Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use form_urlencoded::Serializer;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::KeyHolds;
 use crate::request::Request;
 use crate::sandbox::SandboxRequest;
@@ -64,9 +64,7 @@ pub(super) fn sandbox(query: &mut Query, asked: &SandboxRequest) {
 
 /// What a job asks for.
 pub(super) fn job(query: &mut Query, request: &Request) -> Result<()> {
-    if request.key.as_ref().is_some_and(|key| key.holds != KeyHolds::WhileKept) {
-        return Err(Error::invalid("idempotency key", "over HTTP, one names its job as long as that is kept"));
-    }
+    query.maybe("key-holds", request.key.as_ref().map(|key| key.holds).filter(|holds| *holds != KeyHolds::WhileKept));
     sandbox(query, &request.sandbox);
     query.add("attempts", request.retry.attempts);
     query.time("retry-delay", Some(request.retry.delay));

@@ -16,7 +16,9 @@ use super::listen::Listen;
 use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
-use super::{bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, stats, submit, upload, usage};
+use super::{
+    bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, schedules, stats, submit, upload, usage,
+};
 use crate::host::Host;
 use crate::local::Local;
 use crate::middleware::metrics::Metrics;
@@ -158,6 +160,12 @@ fn routes() -> Router<App> {
         .route("/v1/modules", get(modules::list).put(upload::upload))
         .route("/v1/modules/{module}", get(modules::show).put(upload::upload_as).delete(modules::remove))
         .route("/v1/aliases/{name}", put(modules::alias).delete(modules::unalias))
+        .route("/v1/schedules", get(schedules::list))
+        .route("/v1/schedules/{name}", get(schedules::show).put(schedules::put).delete(schedules::remove))
+        .route("/v1/schedules/{name}/input", get(schedules::input))
+        .route("/v1/schedules/{name}/pause", post(schedules::pause))
+        .route("/v1/schedules/{name}/resume", post(schedules::resume))
+        .route("/v1/schedules/{name}/run", post(schedules::run))
         .route("/v1/stats", get(stats::stats))
         .route("/v1/usage", get(usage::usage))
         .route("/healthz", get(health::alive))

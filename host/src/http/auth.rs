@@ -97,7 +97,10 @@ pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
         page if looks && dashboard::is_at(page) => None,
         "/metrics" => Some(Scope::Metrics),
         _ if looks => Some(Scope::Read),
-        _ if ["/v1/call/", "/v1/submit/", "/v1/jobs/"].iter().any(|start| path.starts_with(start)) => {
+        _ if ["/v1/call/", "/v1/submit/", "/v1/jobs/", "/v1/schedules/"]
+            .iter()
+            .any(|start| path.starts_with(start)) =>
+        {
             Some(Scope::Submit)
         }
         _ => Some(Scope::Admin),

@@ -32,7 +32,8 @@ pub(super) struct Submitted {
         ("module" = String, Path, description = "a name, or `sha256:` and 64 digits"),
         ("function" = String, Path, description = "one of the module's functions"),
         super::openapi::CallOptions,
-        super::openapi::JobOptions,
+        super::openapi::KeptOptions,
+        super::openapi::StartOptions,
     ),
     request_body(content = String, content_type = "application/x-ndjson", description = "an input a line"),
     responses((status = 202, description = "the ids of the jobs, in order", body = Submitted), super::openapi::Refusals))]

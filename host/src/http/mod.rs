@@ -52,6 +52,7 @@ mod principal;
 mod problem;
 mod query;
 mod request_id;
+mod schedules;
 mod server;
 mod stats;
 mod submit;

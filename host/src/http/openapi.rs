@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, stats, submit, upload, usage};
+use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, schedules, stats, submit, upload, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,6 +37,14 @@ use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, stats
         modules::remove,
         modules::alias,
         modules::unalias,
+        schedules::list,
+        schedules::put,
+        schedules::show,
+        schedules::input,
+        schedules::remove,
+        schedules::pause,
+        schedules::resume,
+        schedules::run,
         usage::usage,
         health::alive,
         health::ready,
@@ -254,6 +262,54 @@ struct Function {
     output_schema: Option<serde_json::Value>,
 }
 
+/// A call that is submitted again and again.
+#[derive(ToSchema)]
+#[schema(as = Schedule)]
+pub(super) struct Schedule {
+    name: String,
+    cron: String,
+    zone: String,
+    /// What is submitted, its input aside.
+    request: serde_json::Value,
+    missed: String,
+    overlap: String,
+    /// No time before this counts.
+    since: String,
+    paused: bool,
+    last: Option<Firing>,
+    /// When it is due next; null while it is paused.
+    next: Option<String>,
+    /// Why the time that is due has no job yet; it is tried again.
+    trouble: Option<String>,
+}
+
+/// What became of a time at which a schedule was due.
+#[derive(ToSchema)]
+struct Firing {
+    at: String,
+    job: Option<String>,
+    /// Why there is no job.
+    skipped: Option<String>,
+}
+
+/// When a schedule is due, and what it calls.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub(super) struct ScheduleOptions {
+    /// When: five fields of cron, six with seconds first, or @daily and its like.
+    cron: String,
+    /// The time zone it is meant in, of the IANA database: Europe/Berlin; else UTC.
+    zone: Option<String>,
+    /// A name, looked up each time, or `sha256:` and 64 digits.
+    module: String,
+    /// One of the module's functions.
+    function: String,
+    /// What becomes of times that passed while no host was there: `last`, the last of them is made up for; or `skip`.
+    missed: Option<String>,
+    /// What becomes of a time when the job before has not finished: `allow` or `skip`.
+    overlap: Option<String>,
+}
+
 /// Limits and grants of a call.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "kebab-case")]
@@ -295,7 +351,7 @@ pub(super) struct CallOptions {
 /// How a job is kept and tried, beside what a call has.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "kebab-case")]
-pub(super) struct JobOptions {
+pub(super) struct KeptOptions {
     /// Attempts in all, when a worker dies or the function says that it may work later.
     #[param(format = "uint32")]
     attempts: Option<u32>,
@@ -314,16 +370,22 @@ pub(super) struct JobOptions {
     priority: Option<i32>,
     /// How long it is kept after it finished.
     ttl: Option<String>,
-    /// Start no earlier than this long from now.
-    delay: Option<String>,
-    /// Start no earlier than this moment (RFC 3339).
-    run_at: Option<String>,
     /// Notes to find it by: NAME=VALUE.
     label: Option<Vec<String>>,
     /// What to show as the module's name; else the name it was asked for by.
     module_name: Option<String>,
     /// The URL that is told, by a signed POST, that the job has finished (Standard Webhooks).
     webhook: Option<String>,
+}
+
+/// When a job may start.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+pub(super) struct StartOptions {
+    /// Start no earlier than this long from now.
+    delay: Option<String>,
+    /// Start no earlier than this moment (RFC 3339).
+    run_at: Option<String>,
 }
 
 /// Which jobs.

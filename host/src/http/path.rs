@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use super::problem::{Problem, Result};
 use crate::error::{Error, Misuse};
 use crate::id::{JobId, ModuleName, ModuleRef, shorten};
+use crate::schedule::ScheduleName;
 
 /// Longest name of a function that is looked for.
 const FUNCTION: usize = 1024;
@@ -24,6 +25,10 @@ pub(super) struct ModulePath(pub(super) ModuleRef);
 /// The alias that a path names.
 #[derive(Clone, Debug)]
 pub(super) struct AliasPath(pub(super) ModuleName);
+
+/// The schedule that a path names.
+#[derive(Clone, Debug)]
+pub(super) struct SchedulePath(pub(super) ScheduleName);
 
 /// The function that a path names.
 #[derive(Clone, Debug)]
@@ -67,6 +72,14 @@ impl<S: Send + Sync> FromRequestParts<S> for ModulePath {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for AliasPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        Ok(Self(part(&params(parts).await?, "name")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SchedulePath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {

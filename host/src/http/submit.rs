@@ -11,7 +11,7 @@ use super::app::App;
 use super::path::FunctionPath;
 use super::principal::Caller;
 use super::problem::{Problem, Result};
-use super::query::Query;
+use super::query::{Query, bad};
 use super::{body, options};
 use crate::error::{Error, Misuse};
 use crate::id::JobId;
@@ -28,8 +28,10 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         ("module" = String, Path, description = "a name, or `sha256:` and 64 digits"),
         ("function" = String, Path, description = "one of the module's functions"),
         ("Idempotency-Key" = Option<String>, Header, description = "submitting twice with one key gives one job"),
+        ("key-holds" = Option<String>, Query, description = "`while-kept`, or `until-finished`: so that no two jobs of the key run at once"),
         super::openapi::CallOptions,
-        super::openapi::JobOptions,
+        super::openapi::KeptOptions,
+        super::openapi::StartOptions,
     ),
     request_body(content = Object, content_type = "application/json", description = "the input, of whatever Content-Type; none is JSON"),
     responses((status = 202, description = "the job; Location is its URL", body = super::openapi::Job), super::openapi::Refusals))]
@@ -45,9 +47,13 @@ pub(super) async fn submit(
     let (bytes, _share) = body::read(body, &headers, app.budget(), app.limits()).await?;
     let mut request = Request::new(module, function, body::payload(&headers, bytes).await?);
     options::job(&mut query, &mut request)?;
+    let holds: Option<KeyHolds> = query.value("key-holds")?;
+    if holds.is_some() && key.is_none() {
+        return Err(bad("key-holds says how long an Idempotency-Key holds, and there is none".into()));
+    }
     query.end()?;
     request.principal = caller.principal;
-    request.key = key.map(|name| IdempotencyKey { name, holds: KeyHolds::WhileKept });
+    request.key = key.map(|name| IdempotencyKey { name, holds: holds.unwrap_or_default() });
     let kept = app.host().submit_once(request).await?;
     let mut response = accepted(&kept.handle.metadata().await?);
     if !kept.is_new {

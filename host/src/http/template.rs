@@ -1,7 +1,7 @@
 //! The templates of the routes: what a request is called by in logs, metrics and traces, where what a caller made up has no place.
 
 /// All there are; those that are asked for most come first.
-pub(super) const TEMPLATES: [&str; 22] = [
+pub(super) const TEMPLATES: [&str; 28] = [
     "/v1/call/{module}/{function}",
     "/v1/submit/{module}/{function}",
     "/v1/jobs/{id}",
@@ -16,6 +16,12 @@ pub(super) const TEMPLATES: [&str; 22] = [
     "/v1/modules",
     "/v1/modules/{module}",
     "/v1/aliases/{name}",
+    "/v1/schedules",
+    "/v1/schedules/{name}",
+    "/v1/schedules/{name}/input",
+    "/v1/schedules/{name}/pause",
+    "/v1/schedules/{name}/resume",
+    "/v1/schedules/{name}/run",
     "/v1/stats",
     "/v1/usage",
     "/healthz",

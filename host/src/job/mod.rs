@@ -1,6 +1,8 @@
 //! A job: a spec that never changes and a state that changes only by the transitions of [`State`]. No IO, no clock.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -102,14 +104,37 @@ pub struct IdempotencyKey {
 }
 
 /// How long an idempotency key names its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyHolds {
     /// As long as the job is kept: a repeated submit answers with the finished job too.
+    #[default]
     WhileKept,
     /// Until the job finishes: a submit after that is a new job.
     UntilFinished,
 }
+
+impl FromStr for KeyHolds {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "while-kept" => Ok(Self::WhileKept),
+            "until-finished" => Ok(Self::UntilFinished),
+            _ => Err(Error::invalid("key-holds", format!("{text:?} is neither while-kept nor until-finished"))),
+        }
+    }
+}
+
+impl fmt::Display for KeyHolds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WhileKept => "while-kept",
+            Self::UntilFinished => "until-finished",
+        })
+    }
+}
+
 /// A job: what was asked for, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {

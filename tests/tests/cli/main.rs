@@ -19,6 +19,7 @@ mod logged;
 mod modules;
 mod pipes;
 mod running;
+mod schedules;
 mod settings;
 mod sharing;
 mod signals;

@@ -107,3 +107,21 @@ fn the_same_key_gives_the_same_job() {
     assert_eq!((&*one.out, &*two.out), ("[1]\n", "[1]\n"));
     assert_eq!(folder.list().len(), 1);
 }
+
+#[test]
+fn a_key_that_holds_until_the_job_has_finished_gives_a_new_job_after_that() {
+    let folder = Folder::filled();
+    let submit = || {
+        let words = ["guest", "spin", "--key", "sync", "--key-holds", "until-finished"];
+        folder.detached(words)
+    };
+    let first = submit();
+    assert_eq!(submit(), first);
+    folder.run(["cancel", &first]).succeeded();
+    folder.run(["wait", &first]).failed(130);
+    let second = submit();
+    assert_ne!(second, first);
+    folder.run(["cancel", &second]).succeeded();
+    folder.run(["run", "guest", "echo", "--key-holds", "until-finished"]).failed(2);
+    has(&folder.run(["run", "guest", "echo", "--key", "a", "--key-holds", "long"]).failed(2), "until-finished");
+}

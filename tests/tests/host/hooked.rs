@@ -25,6 +25,11 @@ pub(crate) trait Hooks: Send + Sync + 'static {
     /// After a job came into this state, or did not.
     async fn after_advance(&self, _next: &State) {}
 
+    /// Before a note is written; an error is the store's.
+    async fn before_put_note(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Before jobs are taken; an error is the store's.
     async fn before_take(&self) -> Result<()> {
         Ok(())
@@ -106,6 +111,7 @@ impl<H: Hooks> Store for Hooked<H> {
     }
 
     async fn put_note(&self, name: &str, note: &[u8]) -> Result<()> {
+        self.hooks.before_put_note(name).await?;
         self.store.put_note(name, note).await
     }
 

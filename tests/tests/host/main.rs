@@ -13,6 +13,7 @@ mod idle;
 mod keeping;
 mod puppet;
 mod runtime;
+mod schedules;
 mod shutdown;
 mod sweeping;
 #[cfg(feature = "wasm")]

@@ -20,6 +20,7 @@ mod program;
 mod quotas;
 mod rates;
 mod refusals;
+mod schedules;
 mod served;
 mod serving;
 mod submits;

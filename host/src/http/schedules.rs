@@ -1,0 +1,165 @@
+//! `/v1/schedules`: calls that are submitted again and again. Each tenant sees its own.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::app::App;
+use super::path::SchedulePath;
+use super::principal::Caller;
+use super::problem::Result;
+use super::query::{Query, bad};
+use super::submit::accepted;
+use super::{body, options};
+use crate::clock::Clock;
+use crate::request::Request;
+use crate::schedule::{Cron, Schedule, ScheduleInfo, Schedules};
+
+/// All schedules of a tenant.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct All {
+    #[schema(value_type = Vec<super::openapi::Schedule>)]
+    schedules: Vec<ScheduleInfo>,
+}
+
+/// Lists schedules, in the order of their names.
+#[utoipa::path(get, path = "/v1/schedules", tag = "schedules",
+    responses((status = 200, description = "all schedules of the caller's tenant", body = All), super::openapi::Refusals))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result {
+    query.end()?;
+    Ok(Json(All { schedules: schedules(&app, &caller).list().await? }).into_response())
+}
+
+/// Keeps a schedule, in place of the one of this name: the body is the input of its jobs. Times count from now.
+#[utoipa::path(put, path = "/v1/schedules/{name}", tag = "schedules",
+    params(
+        ("name" = String, Path, description = "1 to 64 of a-z 0-9 . _ -"),
+        super::openapi::ScheduleOptions,
+        super::openapi::CallOptions,
+        super::openapi::KeptOptions,
+    ),
+    request_body(content = Object, content_type = "application/json", description = "the input, of whatever Content-Type; none is JSON"),
+    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+pub(super) async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    mut query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result {
+    let (bytes, _share) = body::read(body, &headers, app.budget(), app.limits()).await?;
+    let input = body::payload(&headers, bytes).await?;
+    let needed = |what: &str| bad(format!("{what}= is missing: a schedule needs cron, module and function"));
+    let cron = query.text("cron")?.ok_or_else(|| needed("cron"))?;
+    let zone = query.text("zone")?.unwrap_or_else(|| "UTC".into());
+    let module = query.value("module")?.ok_or_else(|| needed("module"))?;
+    let function = query.text("function")?.ok_or_else(|| needed("function"))?;
+    let mut schedule =
+        Schedule::new(Cron::new(&cron, &zone, Clock::system().now())?, Request::new(module, function, input));
+    schedule.missed = query.value("missed")?.unwrap_or_default();
+    schedule.overlap = query.value("overlap")?.unwrap_or_default();
+    options::job(&mut query, &mut schedule.request)?;
+    query.end()?;
+    Ok(Json(schedules(&app, &caller).put(&name, schedule).await?).into_response())
+}
+
+/// Shows a schedule: what it submits and when, what became of the last time, and when the next is.
+#[utoipa::path(get, path = "/v1/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    Ok(Json(schedules(&app, &caller).get(&name).await?).into_response())
+}
+
+/// The input of a schedule's jobs.
+#[utoipa::path(get, path = "/v1/schedules/{name}/input", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 200, description = "its bytes, of its own Content-Type", body = Object), super::openapi::Refusals))]
+pub(super) async fn input(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    let input = schedules(&app, &caller).get(&name).await?.schedule.request.input;
+    let mut response = input.bytes().clone().into_response();
+    // Checked to be plain when it was taken in.
+    if let Ok(kind) = HeaderValue::from_str(input.content_type()) {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    Ok(response)
+}
+
+/// Forgets a schedule; its jobs stay.
+#[utoipa::path(delete, path = "/v1/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 204, description = "it is gone"), super::openapi::Refusals))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    schedules(&app, &caller).remove(&name).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Submits nothing of a schedule until it is resumed.
+#[utoipa::path(post, path = "/v1/schedules/{name}/pause", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+pub(super) async fn pause(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    Ok(Json(schedules(&app, &caller).pause(&name).await?).into_response())
+}
+
+/// Goes on with a schedule. Times that passed meanwhile do not count.
+#[utoipa::path(post, path = "/v1/schedules/{name}/resume", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+pub(super) async fn resume(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    Ok(Json(schedules(&app, &caller).resume(&name).await?).into_response())
+}
+
+/// Submits a job of a schedule now, beside those that come at their times.
+#[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules",
+    params(("name" = String, Path, description = "its name")),
+    responses((status = 202, description = "the job; Location is its URL", body = super::openapi::Job), super::openapi::Refusals))]
+pub(super) async fn run(
+    State(app): State<App>,
+    caller: Caller,
+    SchedulePath(name): SchedulePath,
+    query: Query,
+) -> Result {
+    query.end()?;
+    let handle = schedules(&app, &caller).run(&name).await?;
+    Ok(accepted(&handle.metadata().await?))
+}
+
+fn schedules(app: &App, caller: &Caller) -> Schedules {
+    app.host().schedules(caller.principal.as_deref())
+}

@@ -1,0 +1,77 @@
+//! `/v1/schedules`: calls that are submitted again and again.
+
+use au_host::{LocalConfig, Scope};
+use reqwest::Method;
+
+use crate::served::Served;
+use crate::{OCTETS, json, number, problem, until};
+use au_tests::guest;
+
+const DAILY: &str = "/v1/schedules/daily?cron=0+3+*+*+*&zone=Asia/Tokyo&module=guest&function=echo";
+
+#[tokio::test]
+async fn a_schedule_is_put_with_its_input_and_read_back() {
+    let served = Served::new().await;
+    let put = served.ask(Method::PUT, &format!("{DAILY}&attempts=2&label=a=b&overlap=skip"));
+    let kept = json(served.send(put.header("content-type", OCTETS).body(number(7))).await, 200);
+    assert_eq!((&kept["name"], &kept["zone"]), (&"daily".into(), &"Asia/Tokyo".into()), "{kept}");
+    assert!(kept["next"].as_str().unwrap().contains("T18:00:00"), "three in Tokyo: {kept}");
+    assert_eq!((&kept["request"]["retry"]["attempts"], &kept["overlap"]), (&2.into(), &"skip".into()), "{kept}");
+    assert_eq!(json(served.get("/v1/schedules/daily").await, 200), kept);
+    assert_eq!(json(served.get("/v1/schedules").await, 200)["schedules"][0], kept);
+    let input = served.get("/v1/schedules/daily/input").await;
+    assert_eq!((input.header("content-type"), &input.bytes[..]), (OCTETS, &number(7)[..]));
+    let paused = json(served.post("/v1/schedules/daily/pause", OCTETS, "").await, 200);
+    assert_eq!((&paused["paused"], &paused["next"]), (&true.into(), &serde_json::Value::Null));
+    let resumed = json(served.post("/v1/schedules/daily/resume", OCTETS, "").await, 200);
+    assert_eq!((&resumed["paused"], &resumed["next"]), (&false.into(), &kept["next"]));
+    let job = json(served.post("/v1/schedules/daily/run", OCTETS, "").await, 202);
+    let done = served.finished(job["id"].as_str().unwrap()).await;
+    assert_eq!((&done["status"], &done["options"]["labels"]["schedule"]), (&"completed".into(), &"daily".into()));
+    assert_eq!(served.delete("/v1/schedules/daily").await.status, 204);
+    problem(served.get("/v1/schedules/daily").await, 404, "not_found");
+    problem(served.delete("/v1/schedules/daily").await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn what_is_no_schedule_is_a_problem_that_says_why() {
+    let served = Served::new().await;
+    let put = async |path: &str| served.send(served.ask(Method::PUT, path).body(number(7))).await;
+    for (path, status, code, word) in [
+        ("/v1/schedules/x?module=guest&function=echo", 400, "bad_query", "cron="),
+        ("/v1/schedules/x?cron=@daily&function=echo", 400, "bad_query", "module="),
+        ("/v1/schedules/x?cron=@daily&module=guest", 400, "bad_query", "function="),
+        ("/v1/schedules/x?cron=often&module=guest&function=echo", 400, "invalid", "often"),
+        ("/v1/schedules/x?cron=@daily&zone=Berlin&module=guest&function=echo", 400, "invalid", "time zone"),
+        ("/v1/schedules/x?cron=@daily&module=guest&function=ecko", 404, "not_found", "ecko"),
+        ("/v1/schedules/x?cron=@daily&module=guest&function=echo&delay=1s", 400, "invalid", "time"),
+        ("/v1/schedules/x?cron=@daily&module=guest&function=echo&missed=all", 400, "bad_query", "neither"),
+        ("/v1/schedules/X?cron=@daily&module=guest&function=echo", 400, "bad_id", "a-z"),
+    ] {
+        let problem = problem(put(path).await, status, code);
+        assert!(problem["detail"].as_str().unwrap().contains(word), "{path}: {problem}");
+    }
+    assert_eq!(json(served.get("/v1/schedules").await, 200)["schedules"], serde_json::json!([]));
+    problem(served.get("/v1/schedules?x=1").await, 400, "bad_query");
+}
+
+#[tokio::test]
+async fn each_tenant_has_schedules_of_its_own_and_its_jobs_are_its_own() {
+    let local = guest::local(LocalConfig { slots: Some(2), ..guest::config() }).await;
+    let served = Served::configured(local, |config| config.auth = au_host::http::Auth::Required).await;
+    let own = served.token(Some("own"), &[Scope::Read, Scope::Submit]).await;
+    let other = served.token(Some("other"), &[Scope::Read, Scope::Submit]).await;
+    let reader = served.token(Some("own"), &[Scope::Read]).await;
+    let each_second = DAILY.replace("0+3+*+*+*", "*+*+*+*+*+*");
+    problem(served.as_who(&reader, Method::PUT, &each_second, number(1)).await, 403, "forbidden");
+    json(served.as_who(&own, Method::PUT, &each_second, number(1)).await, 200);
+    problem(served.as_who(&other, Method::GET, "/v1/schedules/daily", "").await, 404, "not_found");
+    problem(served.as_who(&other, Method::DELETE, "/v1/schedules/daily", "").await, 404, "not_found");
+    json(served.as_who(&reader, Method::GET, "/v1/schedules/daily", "").await, 200);
+    let jobs = async |token: &str| {
+        let answer = served.as_who(token, Method::GET, "/v1/jobs?label=schedule=daily", "").await;
+        json(answer, 200)["jobs"].as_array().unwrap().len()
+    };
+    until("a job", async || (jobs(&own).await > 0).then_some(())).await;
+    assert_eq!(jobs(&other).await, 0);
+}
