@@ -34,7 +34,7 @@ const VERBS: [Verb; 8] = [
     Verb { name: "bench", about: "print every figure beside its limit", run: bench::bench },
     Verb {
         name: "soak",
-        about: "kill hosts under load for as many minutes as are given, 10 if none are, and fail each single write of one",
+        about: "kill hosts for as many minutes as are given, 10 if none are: one under load, then three on each shared store, paused too; and fail each single write",
         run: test::soak,
     },
     Verb { name: "ci", about: "everything that must hold before a change lands", run: |_| ci::ci() },

@@ -35,6 +35,9 @@ pub(crate) fn soak(words: &[String]) -> Result {
         words.first().map_or(Ok(10), |word| word.parse::<u32>().map_err(|error| format!("{word}: {error}")))?;
     ready()?;
     // Whole: in a soak every single write is tried, not some of them.
-    let mut soak = cargo("test --locked --workspace --test crash -- --nocapture");
-    sh::run(with_parts(&mut soak).env("AU_SOAK_MINUTES", minutes.to_string()))
+    for (tests, some) in [("crash", ""), ("many", " of_jobs_on_hosts --test-threads 1")] {
+        let mut soak = cargo(&format!("test --locked --workspace --test {tests} -- --nocapture{some}"));
+        sh::run(with_parts(&mut soak).env("AU_SOAK_MINUTES", minutes.to_string()))?;
+    }
+    Ok(())
 }

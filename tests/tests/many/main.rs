@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, unused_imports, reason = "a part of what the tests of the command line use")]
 
+mod chaos;
 #[path = "../cli/folder.rs"]
 mod folder;
 mod on_postgres;
 mod on_redis;
 mod worker;
 
+pub(crate) use chaos::chaos;
 pub(crate) use folder::*;
 pub(crate) use worker::*;
 

@@ -19,6 +19,11 @@ fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
 }
 
 #[test]
+fn of_jobs_on_hosts_that_are_killed_and_paused_at_random_none_is_lost_and_none_ends_twice() {
+    store().iter().for_each(|store| chaos(store));
+}
+
+#[test]
 fn a_host_that_is_asked_to_drain_takes_nothing_new_and_ends() {
     store().iter().for_each(|store| drained(store));
 }

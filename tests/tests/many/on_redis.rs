@@ -21,6 +21,14 @@ fn the_late_outcome_of_a_host_that_was_paused_is_refused() {
 }
 
 #[test]
+fn of_jobs_on_hosts_that_are_killed_and_paused_at_random_none_is_lost_and_none_ends_twice() {
+    if is_there("redis: jobs on hosts that are killed and paused") {
+        let server = Server::start();
+        chaos(&server.url());
+    }
+}
+
+#[test]
 fn a_host_that_is_asked_to_drain_takes_nothing_new_and_ends() {
     if is_there("redis: a host that is asked to drain") {
         let server = Server::start();
