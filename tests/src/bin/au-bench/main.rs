@@ -16,6 +16,7 @@ mod http;
 mod idle;
 mod measure;
 mod prototype;
+mod shared;
 mod start;
 mod stop;
 mod stored;
@@ -34,7 +35,7 @@ struct Group {
     measure: fn(Effort, &mut Table),
 }
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     Group { name: "call", about: "calls beside a bare wasmtime loop", measure: call::measure },
     Group { name: "durable", about: "jobs beside a hand-written log", measure: durable::measure },
     Group { name: "stop", about: "cancels, and short calls in a crowd", measure: stop::measure },
@@ -42,6 +43,11 @@ const GROUPS: [Group; 7] = [
     Group { name: "idle", about: "memory of a host that waits", measure: idle::measure },
     Group { name: "stored", about: "reads of few and of many jobs", measure: stored::measure },
     Group { name: "http", about: "the HTTP API beside axum and `wasmtime serve`", measure: http::measure },
+    Group {
+        name: "shared",
+        about: "the stores that hosts share beside their engines, and Celery",
+        measure: shared::measure,
+    },
 ];
 
 fn main() -> ExitCode {
