@@ -101,6 +101,7 @@ mod span;
 mod steady;
 pub mod store;
 mod tenants;
+pub mod testing;
 mod time;
 mod token;
 mod tokens;

@@ -334,12 +334,12 @@ fn files_are_short() {
 
 #[test]
 fn each_scenario_of_aus_own_suites_has_a_test_that_names_it() {
-    // Scenarios of functions, handles, stores, cancel and time to live: `A` and a number in a comment beside the test.
+    // All but A32, graphs of jobs, which are not built yet: `A` and a number in a comment beside the test.
     let tests = workspace().join("tests");
     let comments: Vec<_> =
         files(&tests.join("src")).into_values().chain(files(&tests.join("tests")).into_values()).collect();
     let comments: Vec<_> =
         comments.iter().flat_map(|text| text.lines()).filter(|line| line.trim_start().starts_with("//")).collect();
     let missing = |number: &u32| !comments.iter().any(|line| is_word_in(&format!("A{number}"), line));
-    assert_eq!((1..=29).filter(missing).collect::<Vec<_>>(), [0; 0]);
+    assert_eq!((1..=31).chain([33, 34]).filter(missing).collect::<Vec<_>>(), [0; 0]);
 }

@@ -26,7 +26,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Names, media types and contents.
-const FILES: [(&str, &str, &str); 18] = [
+const FILES: [(&str, &str, &str); 19] = [
     (PAGE, HTML, include_str!("dashboard/index.html")),
     ("style.css", STYLE, include_str!("dashboard/style.css")),
     ("icon.svg", SVG, include_str!("dashboard/icon.svg")),
@@ -45,6 +45,7 @@ const FILES: [(&str, &str, &str); 18] = [
     ("payload.js", SCRIPT, include_str!("dashboard/payload.js")),
     ("problem.js", SCRIPT, include_str!("dashboard/problem.js")),
     ("run.js", SCRIPT, include_str!("dashboard/run.js")),
+    ("schedules.js", SCRIPT, include_str!("dashboard/schedules.js")),
 ];
 
 /// The digests of the files, in their order.

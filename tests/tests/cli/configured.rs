@@ -1,4 +1,4 @@
-//! `au-host.toml`: what holds for every command on a data folder.
+//! `au-host.toml`: what holds for every command on a data folder. A33: what is built in, the file, the environment, and options over all.
 
 use super::*;
 

@@ -5,6 +5,7 @@
 mod brief;
 #[cfg(feature = "wasm")]
 mod crowded;
+mod doubles;
 mod due;
 mod giving_back;
 mod hearing;

@@ -3,6 +3,7 @@
 use au_host::{LocalConfig, Scope};
 use reqwest::Method;
 
+use crate::dashboard::Desk;
 use crate::served::Served;
 use crate::{OCTETS, json, number, problem, until};
 use au_tests::guest;
@@ -74,4 +75,28 @@ async fn each_tenant_has_schedules_of_its_own_and_its_jobs_are_its_own() {
     };
     until("a job", async || (jobs(&own).await > 0).then_some(())).await;
     assert_eq!(jobs(&other).await, 0);
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_schedules_and_pauses_runs_and_deletes_them() {
+    let Some(desk) = Desk::new().await else { return };
+    let url = format!("{}{DAILY}", desk.program.url);
+    let put = desk.program.client.request(Method::PUT, url).header("content-type", OCTETS).body(number(7));
+    assert_eq!(put.send().await.unwrap().status(), 200);
+    let browser = desk.at("/schedules").await;
+    browser.sees("td", "0 3 * * *").await;
+    browser.sees("td", "Asia/Tokyo").await;
+    browser.click("[data-row=daily] .actions button:nth-child(1)").await;
+    browser.sees(".badge", "paused").await;
+    assert_eq!(json(desk.program.get("/v1/schedules/daily").await, 200)["paused"], true);
+    browser.click("[data-row=daily] .actions button:nth-child(2)").await;
+    let jobs = async || {
+        let jobs = json(desk.program.get("/v1/jobs?label=schedule=daily").await, 200);
+        (jobs["jobs"].as_array().unwrap().len() == 1).then_some(())
+    };
+    until("a job of it", jobs).await;
+    browser.click("[data-row=daily] .danger").await;
+    browser.click("#confirm-dialog .danger").await;
+    browser.sees(".empty", "no schedules yet").await;
+    problem(desk.program.get("/v1/schedules/daily").await, 404, "not_found");
 }

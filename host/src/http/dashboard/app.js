@@ -8,6 +8,7 @@ import { modules } from "./modules.js";
 import { overview } from "./overview.js";
 import { problemView } from "./problem.js";
 import { run } from "./run.js";
+import { schedules } from "./schedules.js";
 
 /** Pages by their address; each shows itself in `main`, and ends when its signal says so. */
 const PAGES = [
@@ -15,6 +16,7 @@ const PAGES = [
   [/^\/jobs\/([^/]+)$/, job],
   [/^\/modules$/, modules],
   [/^\/modules\/([^/]+)\/([^/]+)$/, run],
+  [/^\/schedules$/, schedules],
   [/^\/overview$/, overview],
 ];
 const main = document.getElementById("main");
