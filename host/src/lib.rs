@@ -69,6 +69,7 @@ mod id;
 mod job;
 #[cfg(feature = "wasm")]
 mod known;
+pub mod lanes;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod local;
 mod map;

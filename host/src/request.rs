@@ -73,6 +73,11 @@ pub struct Request {
     /// Who is told that the job has finished, by a host that takes everything: at least once, signed, and for a day where nobody answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookUrl>,
+    /// The queue to wait in, which may say how many of its jobs run at one time; `None`: as the policy of the function says, or the one
+    /// that is named `default`.
+    pub queue: Option<String>,
+    /// Of the jobs of the queue that have the same, only so many run at one time as the queue says for each key.
+    pub concurrency_key: Option<String>,
 }
 
 impl Request {
@@ -93,12 +98,26 @@ impl Request {
             labels: BTreeMap::new(),
             module_name: None,
             webhook: None,
+            queue: None,
+            concurrency_key: None,
         }
     }
 
     /// The same call once more: at once, and without the key, which names the first.
     pub(crate) fn again(spec: Spec) -> Self {
-        let Options { sandbox, retry, priority, ttl, principal, labels, module_name, webhook, .. } = spec.options;
+        let Options {
+            sandbox,
+            retry,
+            priority,
+            ttl,
+            principal,
+            labels,
+            module_name,
+            webhook,
+            queue,
+            concurrency_key,
+            ..
+        } = spec.options;
         Self {
             sandbox: sandbox.into(),
             retry,
@@ -108,6 +127,8 @@ impl Request {
             labels,
             module_name,
             webhook,
+            queue,
+            concurrency_key,
             ..Self::new(ModuleRef::Digest(spec.module), spec.function, spec.input)
         }
     }
@@ -156,6 +177,8 @@ impl Request {
         }
         self.key.iter().try_for_each(|key| text("idempotency key", &key.name, NAME_LIMIT))?;
         self.principal.iter().try_for_each(|name| text("principal", name, NAME_LIMIT))?;
+        self.queue.iter().try_for_each(|name| text("queue", name, NAME_LIMIT))?;
+        self.concurrency_key.iter().try_for_each(|key| text("concurrency key", key, NAME_LIMIT))?;
         self.module_name.iter().try_for_each(|name| text("module name", name, NAME_LIMIT))
     }
 
@@ -178,6 +201,8 @@ impl Request {
             module_name,
             trace: None,
             webhook: self.webhook,
+            queue: self.queue,
+            concurrency_key: self.concurrency_key,
         };
         Spec { id: JobId::new(now), created: now, module, function: self.function, input: self.input, options }
     }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::host::Inner;
 use crate::id::JobId;
 use crate::job::{Job, Owner, Spec, State};
+use crate::lanes::Bounds;
 use crate::place::Places;
 use crate::queue::Turn;
 use crate::run;
@@ -237,7 +238,8 @@ impl Inner {
 
     fn take(&self, now: Timestamp, limit: usize, only: Option<JobId>) -> Take {
         let quotas = self.tenants.quotas();
-        Take { worker: self.worker, limit, now, only, quotas: quotas.bound_running().then(|| Arc::clone(quotas)) }
+        let bounds = quotas.bound_running().then(|| Arc::new(Bounds::from(Arc::clone(quotas))));
+        Take { worker: self.worker, limit, now, only, bounds }
     }
 
     fn pause(&self, next: Option<Timestamp>) -> Duration {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use au_host::lanes::{self, Bounds, Group, Load, Rooms};
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Counts, Error, Held, Job, JobId, KeyHolds, LogEntry, Owner, Phase, Result, State, Store, Summary};
 use au_host::{Timestamp, WorkerId};
@@ -68,13 +69,16 @@ impl Kept {
         }
     }
 
-    /// How many more jobs of this one's principal may be started.
-    fn room(&self, job: &Job, take: &Take) -> u64 {
-        let pending = matches!(job.state.phase, Phase::Pending { .. }) && take.only.is_none();
-        let (Some(quotas), Some(who), true) = (&take.quotas, job.spec.options.principal.as_deref(), pending) else {
-            return u64::MAX;
-        };
-        quotas.room(Some(who), self.held(who).jobs.running).unwrap_or(u64::MAX)
+    /// What waits and what runs.
+    fn unfinished(&self) -> impl Iterator<Item = (Group, &Phase)> {
+        let unfinished = self.jobs.values().filter(|(job, _)| !job.state.status().is_finished());
+        unfinished.map(|(job, _)| (Group::of(&job.spec), &job.state.phase))
+    }
+
+    /// How many more may be started within these bounds.
+    fn rooms<'a>(&self, bounds: &'a Bounds) -> Rooms<'a> {
+        let running = self.unfinished().filter(|(_, phase)| matches!(phase, Phase::Running { .. }));
+        Rooms::new(bounds, running.map(|(group, _)| (group, 1)))
     }
 
     fn held(&self, principal: &str) -> Held {
@@ -128,10 +132,14 @@ impl Store for OwnStore {
         let due = asked_for.filter_map(|job| Some((kept.due(job, take.worker, take.now)?, job.clone())));
         let mut due: Vec<_> = due.collect();
         due.sort_by_key(|(at, job)| (std::cmp::Reverse(job.spec.options.priority), *at, job.spec.id));
+        let bounds = take.bounds.clone().unwrap_or_default();
+        let mut rooms = kept.rooms(&bounds);
         let mut taken = Taken::default();
         for (_, mut job) in due {
             let full = taken.started.len() + taken.settled.len() >= take.limit;
-            if full || kept.room(&job, take) == 0 {
+            // What runs already is counted, and one that is asked for by its name is not held back.
+            let is_bound = take.only.is_none() && matches!(job.state.phase, Phase::Pending { .. });
+            if full || is_bound && !rooms.start(&Group::of(&job.spec)) {
                 continue;
             }
             let Ok(next) = job.state.start(&job.spec, take.worker, Owner::Lost, take.now) else { continue };
@@ -142,10 +150,9 @@ impl Store for OwnStore {
                 _ => taken.settled.push(job.spec.id),
             }
         }
+        let rooms = kept.rooms(&bounds);
         let next = |(job, _): &(Job, _)| match &job.state.phase {
-            Phase::Pending { run_at } => {
-                Some(*run_at).filter(|_| kept.room(job, &Take { only: None, ..take.clone() }) > 0)
-            }
+            Phase::Pending { run_at } => Some(*run_at).filter(|_| rooms.room(&Group::of(&job.spec)) != Some(0)),
             _ => kept.due(job, take.worker, take.now).map(|_| take.now),
         };
         taken.next_due = kept.jobs.values().filter_map(next).min();
@@ -253,6 +260,13 @@ impl Store for OwnStore {
             }
         }
         Ok(depth)
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        Ok(lanes::loads(self.kept().unfinished().map(|(group, phase)| {
+            let runs = u64::from(matches!(phase, Phase::Running { .. }));
+            (group, 1 - runs, runs)
+        })))
     }
 
     async fn held(&self, principal: &str) -> Result<Held> {

@@ -11,6 +11,7 @@ use crate::suite::Property;
 mod blobs;
 pub mod jobs;
 mod keys;
+mod lanes;
 mod listing;
 mod logs;
 mod naughty;
@@ -75,6 +76,18 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
     "whoever has as many running as it may waits, and others go on" => quotas::running,
     "what waits for another of its principal is not due" => quotas::not_due,
     "what runs already is taken up from the dead, whatever the quota" => quotas::lost,
+    "a queue runs no more than it may, whoever takes, and others go on" => lanes::of_a_queue,
+    "a function runs no more than it may, in all queues and in each" => lanes::of_a_function,
+    "of jobs with one key a queue runs no more than it may of each" => lanes::of_a_key,
+    "nothing of a paused queue or function starts, until it is resumed" => lanes::paused,
+    "what is in several lanes starts when there is room in all of them" => lanes::of_all_lanes,
+    "a job that ends in any way gives its place back" => lanes::given_back,
+    "what runs already is taken up from the dead, whatever the bounds" => lanes::lost,
+    "jobs of open lanes start in their order, however many wait in closed ones" => lanes::order,
+    "of many groups all come to be started" => lanes::many_groups,
+    "what waits for room is not due, and is when there is some" => lanes::not_due,
+    "of many takes at once none starts more than may run" => lanes::racing,
+    "what waits and runs in each queue is counted" => lanes::loads,
     "a job lost for the last time is settled and not started" => take::lost_for_good,
     "a lost job whose cancel was asked for is cancelled" => take::lost_and_cancelled,
     "a released job is due again" => take::released,
@@ -96,6 +109,7 @@ pub const ALONE: &[Property<Arc<dyn Store>>] = properties![
 pub const SHARED: &[Property<Open>] = properties![
     "what one handle has acknowledged, another reads" => shared::reads_others_writes,
     "no job is given to two of many handles" => shared::no_job_twice,
+    "of many takes through many handles none starts more than may run" => lanes::racing_handles,
     "of racing finishes through many handles one wins" => shared::one_finish_wins,
     "a note that one handle put, another reads" => notes::shared,
     "a blob that one handle put, another reads" => blobs::shared,

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use au_host::lanes::{Bounds, QueueBounds};
 use au_host::store::{Durability, Filter, Inserted, Query, Take, open};
 use au_host::{
     Error, FailureKind, Job, JobId, KeyHolds, Level, LogEntry, Options, Owner, Progress, Quota, Quotas, Report, Result,
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 /// Something done to a store. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Step {
-    Insert { key: Option<(u8, bool)>, delay: u8, priority: i8, ttl: Option<u8>, started: bool, tenant: Option<u8> },
+    Insert { key: Option<(u8, bool)>, delay: u8, priority: i8, ttl: Option<u8>, started: bool, tenant: Option<u8>, lanes: u8 },
     InsertAgain { job: usize },
     Take { worker: usize, limit: usize, bound: bool },
     Change { job: usize, change: Change, stale: bool },
@@ -40,6 +41,7 @@ enum Change {
 
 const WORKERS: usize = 3;
 const TENANTS: u8 = 3;
+const LANES: u8 = 8;
 
 fn step() -> impl Strategy<Value = Step> {
     let (job, worker) = (0..40_usize, 0..WORKERS);
@@ -57,8 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
     let ttl = prop::option::of(0..6_u8);
     let tenant = prop::option::of(0..TENANTS);
     prop_oneof![
-        5 => (key, prop_oneof![2 => Just(0_u8), 1 => 1..5_u8], -1..2_i8, ttl, any::<bool>(), tenant).prop_map(
-            |(key, delay, priority, ttl, started, tenant)| Step::Insert { key, delay, priority, ttl, started, tenant }
+        5 => (key, prop_oneof![2 => Just(0_u8), 1 => 1..5_u8], -1..2_i8, ttl, any::<bool>(), tenant, 0..LANES).prop_map(
+            |(key, delay, priority, ttl, started, tenant, lanes)| Step::Insert { key, delay, priority, ttl, started, tenant, lanes }
         ),
         1 => job.clone().prop_map(|job| Step::InsertAgain { job }),
         3 => (worker.clone(), 0..4_usize, prop::bool::ANY).prop_map(|(worker, limit, bound)| Step::Take { worker, limit, bound }),
@@ -128,13 +130,15 @@ impl Pair {
 
     async fn step(&mut self, step: Step) -> std::result::Result<(), TestCaseError> {
         match step {
-            Step::Insert { key, delay, priority, ttl, started, tenant } => {
+            Step::Insert { key, delay, priority, ttl, started, tenant, lanes } => {
                 let options = |options: &mut Options| {
                     options.run_at = self.now.plus(Duration::from_secs(delay.into()));
                     options.priority = priority.into();
                     options.ttl = ttl.map(|ttl| Duration::from_secs(ttl.into()));
                     options.key = key.and_then(|(name, kept)| named(name, kept));
                     options.principal = tenant.map(|tenant| format!("tenant {tenant}"));
+                    options.queue = Some(format!("queue {}", lanes % 3)).filter(|_| lanes % 3 > 0);
+                    options.concurrency_key = (lanes % 2 > 0).then(|| format!("key {}", lanes / 4));
                     options.labels = [("priority".into(), priority.to_string())].into();
                 };
                 let mut spec = Spec { id: JobId::new(self.now), created: self.now, ..spec() };
@@ -156,8 +160,8 @@ impl Pair {
                 }
             }
             Step::Take { worker, limit, bound } => {
-                let quotas = bound.then(quotas);
-                let take = Take { worker: self.workers[worker], limit, now: self.now, only: None, quotas };
+                let bounds = bound.then(bounds);
+                let take = Take { worker: self.workers[worker], limit, now: self.now, only: None, bounds };
                 both!(self, |store| async {
                     let taken = store.take(&take).await?;
                     Ok((taken.started, taken.settled, taken.next_due))
@@ -239,6 +243,7 @@ impl Pair {
             }
         }
         both!(self, |store| store.scan(&Query::Expired { now: self.now, limit: 100 })).ok();
+        both!(self, |store| store.loads()).ok();
         for tenant in 0..TENANTS {
             both!(self, |store| store.held(&format!("tenant {tenant}"))).ok();
         }
@@ -246,13 +251,22 @@ impl Pair {
     }
 }
 
-/// One of the tenants may have one job running, the next two, and the last as many as it likes.
-fn quotas() -> Arc<Quotas> {
+/// One of the tenants may have one job running, the next two, and the last as many as it likes; and so with the queues.
+fn bounds() -> Arc<Bounds> {
     let of = (1..u64::from(TENANTS)).map(|running| {
         let quota = Quota { running: NonZeroU64::new(running), ..Quota::default() };
         (format!("tenant {}", running - 1), quota)
     });
-    Arc::new(Quotas { of: of.collect(), ..Quotas::default() })
+    let tenants = Arc::new(Quotas { of: of.collect(), ..Quotas::default() });
+    let most = NonZeroU64::new;
+    let queue = |concurrency, per_function, per_key| QueueBounds {
+        concurrency: most(concurrency),
+        per_function: most(per_function),
+        per_key: most(per_key),
+        paused: false,
+    };
+    let queues = [("default".to_owned(), queue(4, 0, 1)), ("queue 1".to_owned(), queue(0, 2, 1))];
+    Arc::new(Bounds { queues: queues.into(), tenants, ..Bounds::default() })
 }
 
 fn named(name: u8, kept: bool) -> Option<au_host::IdempotencyKey> {

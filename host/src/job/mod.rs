@@ -81,6 +81,12 @@ pub struct Options {
     /// The trace it was submitted in, which its attempts are part of, whoever runs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// The queue that it waits in; `None`: the one that is named `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Of the jobs of its queue that have the same, only so many run at one time as the queue says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<String>,
 }
 
 impl Options {

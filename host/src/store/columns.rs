@@ -2,6 +2,7 @@
 
 use crate::id::WorkerId;
 use crate::job::{KeyHolds, Phase, Spec, State};
+use crate::lanes::Group;
 use crate::time::Timestamp;
 
 use super::{Filter, record};
@@ -45,6 +46,11 @@ pub(in crate::store) fn holds_code(holds: KeyHolds) -> i64 {
 /// The time to live of a job in microseconds, as far as a database can count.
 pub(in crate::store) fn ttl(spec: &Spec) -> Option<i64> {
     spec.options.ttl.map(|ttl| i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The group that takes find a job by.
+pub(in crate::store) fn lanes(spec: &Spec) -> Vec<u8> {
+    Group::of(spec).to_bytes()
 }
 
 /// What lists find a job by.

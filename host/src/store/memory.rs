@@ -17,6 +17,7 @@ use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Counts, Job, KeyHolds, Owner, Phase, State, Summary};
+use crate::lanes::{self, Bounds, Group, Load, Rooms};
 use crate::quota::Held;
 use crate::time::Timestamp;
 
@@ -142,6 +143,13 @@ impl Store for MemoryStore {
         Ok(Depth { pending, due: due().count() as u64, oldest_due: due().min(), running })
     }
 
+    async fn loads(&self) -> Result<Vec<Load>> {
+        let jobs = self.jobs();
+        let waits = jobs.pending.iter().filter_map(|(_, _, id)| Some((jobs.group(*id)?, 1, 0)));
+        let runs = jobs.running.iter().filter_map(|(_, _, id)| Some((jobs.group(*id)?, 0, 1)));
+        Ok(lanes::loads(waits.chain(runs)))
+    }
+
     async fn held(&self, principal: &str) -> Result<Held> {
         Ok(self.jobs().held.get(principal).copied().unwrap_or_default())
     }
@@ -243,15 +251,12 @@ impl Jobs {
         let mut turns: Vec<Turn> = match take.only {
             Some(id) => self.turn_of(id, take).into_iter().collect(),
             None => {
-                let mut rooms = HashMap::new();
-                let mut fits = |id: &JobId| {
-                    let Some((name, room)) = self.room(*id, take) else { return true };
-                    let left: &mut u64 = rooms.entry(name).or_insert(room);
-                    let fits = *left > 0;
-                    *left = left.saturating_sub(1);
-                    fits
+                let mut rooms = self.rooms(take.bounds.as_deref());
+                let mut fits = |id: JobId| match (&mut rooms, self.group(id)) {
+                    (Some(rooms), Some(group)) => rooms.start(&group),
+                    _ => true,
                 };
-                let due = self.pending.iter().filter(|(_, due, id)| *due <= take.now && fits(id)).take(take.limit);
+                let due = self.pending.iter().filter(|(_, due, id)| *due <= take.now && fits(*id)).take(take.limit);
                 due.chain(self.lost(take.worker, take.now)).copied().collect()
             }
         };
@@ -262,18 +267,24 @@ impl Jobs {
             self.start(id, take, &mut taken);
         }
         let lost_left = self.lost(take.worker, take.now).next().map(|_| take.now);
-        let roomy = |id: &JobId| self.room(*id, take).is_none_or(|(_, room)| room > 0);
-        let pending = self.pending.iter().filter(|(_, _, id)| roomy(id)).map(|(_, due, _)| *due);
+        let rooms = self.rooms(take.bounds.as_deref());
+        let is_open = |id: JobId| match (&rooms, self.group(id)) {
+            (Some(rooms), Some(group)) => rooms.room(&group).is_none_or(|room| room > 0),
+            _ => true,
+        };
+        let pending = self.pending.iter().filter(|(_, _, id)| is_open(*id)).map(|(_, due, _)| *due);
         taken.next_due = pending.chain(lost_left).min();
         taken
     }
 
-    /// Whose a job is that may not have as many running as it likes, and how many more it may have.
-    fn room(&self, id: JobId, take: &Take) -> Option<(&str, u64)> {
-        let quotas = take.quotas.as_ref()?;
-        let principal = self.kept.get(&id)?.job.spec.options.principal.as_deref()?;
-        let running = self.held.get(principal).map_or(0, |held| held.jobs.running);
-        quotas.room(Some(principal), running).map(|room| (principal, room))
+    /// What may be started within these bounds.
+    fn rooms<'a>(&self, bounds: Option<&'a Bounds>) -> Option<Rooms<'a>> {
+        let running = self.running.iter().filter_map(|(_, _, id)| Some((self.group(*id)?, 1)));
+        bounds.filter(|bounds| !bounds.is_empty()).map(|bounds| Rooms::new(bounds, running))
+    }
+
+    fn group(&self, id: JobId) -> Option<Group> {
+        self.kept.get(&id).map(|kept| Group::of(&kept.job.spec))
     }
 
     /// What the principal of a job has, if it has one.

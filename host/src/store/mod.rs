@@ -19,7 +19,8 @@ use crate::attempt::LogEntry;
 use crate::error::Result;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Counts, Job, State, Status, Summary};
-use crate::quota::{Held, Quotas};
+use crate::lanes::{Bounds, Load};
+use crate::quota::Held;
 use crate::time::Timestamp;
 
 #[cfg(feature = "records")]
@@ -120,6 +121,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// How many jobs wait and run at `now`, at a cost that does not depend on how many have finished.
     async fn depth(&self, now: Timestamp) -> Result<Depth>;
 
+    /// How many jobs wait and run in each queue, by function, in the order of their names, at a cost that does not depend on how
+    /// many have finished.
+    async fn loads(&self) -> Result<Vec<Load>>;
+
     /// What this principal has here, at a cost that does not depend on how much it is. What has expired counts until it is removed.
     async fn held(&self, principal: &str) -> Result<Held>;
 
@@ -177,9 +182,9 @@ pub struct Take {
     pub now: Timestamp,
     /// Nothing but this job, if it is due.
     pub only: Option<JobId>,
-    /// How many jobs each principal may have running, in all: beyond that its due ones wait, and are as if they were not due.
-    /// `only` is not held against it; nor are lost jobs, which run already.
-    pub quotas: Option<Arc<Quotas>>,
+    /// How many jobs of each queue, function, key and principal may run, in all: beyond that the due ones wait, and are as if they
+    /// were not due. No two takes that have the same bounds start more, here or in another process. `only` is not held against it; nor are lost jobs, which run already.
+    pub bounds: Option<Arc<Bounds>>,
 }
 
 /// What was started.

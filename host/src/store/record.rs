@@ -28,6 +28,10 @@ const WEBHOOK: u64 = 1;
 const TRACE: u64 = 2;
 /// See [`WEBHOOK`]. What [`Retry`] has beside what the format has a place for, as JSON.
 const RETRY: u64 = 3;
+/// See [`WEBHOOK`].
+const QUEUE: u64 = 4;
+/// See [`WEBHOOK`]. The concurrency key.
+const KEY: u64 = 5;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +182,19 @@ pub(in crate::store) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.number(RETRY);
         to.json(&more);
     }
+    for (part, text) in [(QUEUE, &options.queue), (KEY, &options.concurrency_key)] {
+        if let Some(text) = text {
+            to.number(part);
+            to.text(text);
+        }
+    }
     to.seal()
+}
+
+/// The group of the job of this record: for those that were kept before there were any.
+#[cfg(any(feature = "file", feature = "postgres"))]
+pub(in crate::store) fn lanes(id: JobId, spec: &[u8]) -> Result<Vec<u8>, Damage> {
+    read_spec(id, spec).map(|(spec, _)| super::columns::lanes(&spec))
 }
 
 /// The part of a retry policy that came later.
@@ -214,11 +230,14 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
     }
     let module_name = from.optional(read_text)?;
     let (mut webhook, mut trace, mut more) = (None, None, RetryMore::default());
+    let (mut queue, mut concurrency_key) = (None, None);
     while !from.is_empty() {
         let (part, text) = (from.number()?, from.text()?);
         match part {
             WEBHOOK => webhook = Some(text.parse().map_err(|_| Damage::new("its webhook is no URL"))?),
             RETRY => more = serde_json::from_str(text).map_err(|error| Damage::new(error.to_string()))?,
+            QUEUE => queue = Some(text.to_owned()),
+            KEY => concurrency_key = Some(text.to_owned()),
             TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
             _ => {}
         }
@@ -226,8 +245,21 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
     let sandbox = Sandbox { limits, grants };
     let RetryMore { backoff, jitter, on } = more;
     let retry = Retry { attempts, delay, max_delay, backoff, jitter, on };
-    let options =
-        Options { sandbox, retry, run_at, priority, ttl, key, principal, labels, module_name, webhook, trace };
+    let options = Options {
+        sandbox,
+        retry,
+        run_at,
+        priority,
+        ttl,
+        key,
+        principal,
+        labels,
+        module_name,
+        webhook,
+        trace,
+        queue,
+        concurrency_key,
+    };
     Ok((Spec { id, created, module, function, input, options }, stored))
 }
 

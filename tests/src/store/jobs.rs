@@ -58,6 +58,8 @@ fn options() -> Options {
         module_name: None,
         webhook: None,
         trace: None,
+        queue: None,
+        concurrency_key: None,
     }
 }
 
@@ -101,5 +103,5 @@ pub fn finished(job: &Job, worker: WorkerId, report: Report) -> State {
 /// Take one for this worker, now.
 #[must_use]
 pub fn take(worker: WorkerId, limit: usize) -> Take {
-    Take { worker, limit, now: NOW, only: None, quotas: None }
+    Take { worker, limit, now: NOW, only: None, bounds: None }
 }

@@ -16,8 +16,8 @@ fn of(principal: &str) -> Job {
 /// What is started for this worker when each principal may have so many running.
 async fn started(store: &Arc<dyn Store>, worker: WorkerId, most: u64, limit: usize) -> Vec<Job> {
     let usual = Quota { running: NonZeroU64::new(most), ..Quota::default() };
-    let quotas = Some(Arc::new(Quotas { usual, ..Quotas::default() }));
-    store.take(&Take { quotas, ..jobs::take(worker, limit) }).await.unwrap().started
+    let bounds = Some(Arc::new(Arc::new(Quotas { usual, ..Quotas::default() }).into()));
+    store.take(&Take { bounds, ..jobs::take(worker, limit) }).await.unwrap().started
 }
 
 fn ids(jobs: &[Job]) -> Vec<JobId> {
@@ -90,8 +90,8 @@ pub(super) async fn not_due(store: Arc<dyn Store>) {
     });
     store.insert(&later).await.unwrap();
     let usual = Quota { running: NonZeroU64::new(1), ..Quota::default() };
-    let quotas = Some(Arc::new(Quotas { usual, ..Quotas::default() }));
-    let taken = store.take(&Take { quotas, ..jobs::take(worker, 10) }).await.unwrap();
+    let bounds = Some(Arc::new(Arc::new(Quotas { usual, ..Quotas::default() }).into()));
+    let taken = store.take(&Take { bounds, ..jobs::take(worker, 10) }).await.unwrap();
     assert!(taken.started.is_empty() && taken.settled.is_empty());
     assert_eq!(taken.next_due, Some(after(9)), "it is no use to look for the one that waits for its neighbour");
     let taken = store.take(&jobs::take(worker, 0)).await.unwrap();

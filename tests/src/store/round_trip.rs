@@ -56,6 +56,8 @@ fn full() -> Job {
         module_name: Some("math".into()),
         webhook: Some("https://hooks.example:8443/x?y=%20".parse().unwrap()),
         trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
+        queue: Some("mail".into()),
+        concurrency_key: Some("customer 7".into()),
     };
     Job::new(spec)
 }
@@ -73,6 +75,8 @@ pub(super) async fn naughty_texts(store: Arc<dyn Store>) {
             options.key = jobs::key(text, KeyHolds::WhileKept);
             options.principal = Some((*text).into());
             options.module_name = Some((*text).into());
+            options.queue = Some((*text).into());
+            options.concurrency_key = Some((*text).into());
             options.labels = BTreeMap::from([((*text).into(), (*text).into())]);
             options.sandbox.grants.env = BTreeMap::from([((*text).into(), (*text).into())]);
         });

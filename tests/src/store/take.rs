@@ -47,7 +47,7 @@ pub(super) async fn not_before_its_time(store: Arc<dyn Store>) {
     let now = jobs::job();
     insert_all(&store, &[later.clone(), now.clone()]).await;
     assert_eq!(ids(&store.take(&take(worker, 10)).await.unwrap().started), [now.spec.id]);
-    let at = |now| Take { worker, limit: 10, now, only: None, quotas: None };
+    let at = |now| Take { worker, limit: 10, now, only: None, bounds: None };
     assert!(store.take(&at(after(9))).await.unwrap().started.is_empty());
     let taken = store.take(&at(after(10))).await.unwrap();
     assert_eq!(ids(&taken.started), [later.spec.id]);

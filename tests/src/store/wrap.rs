@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use au_host::lanes::Load;
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Counts, Held, Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use bytes::Bytes;
@@ -119,6 +120,10 @@ impl Store for Picked {
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         (self.pick)().depth(now).await
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        (self.pick)().loads().await
     }
 
     async fn held(&self, principal: &str) -> Result<Held> {

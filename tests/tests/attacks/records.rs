@@ -203,7 +203,8 @@ async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
     local.close(Duration::ZERO).await.unwrap();
     let before =
         "DROP TRIGGER tenant_insert; DROP TRIGGER tenant_update; DROP TRIGGER tenant_delete; DROP TABLE tenant;
-        DROP INDEX job_pending_of; ALTER TABLE job DROP COLUMN principal; ALTER TABLE job DROP COLUMN bytes;
+        DROP INDEX job_pending_of; DROP INDEX job_running; ALTER TABLE job DROP COLUMN lanes;
+        CREATE INDEX job_running ON job (worker, id) WHERE status = 1; ALTER TABLE job DROP COLUMN principal; ALTER TABLE job DROP COLUMN bytes;
         DROP TABLE note; PRAGMA user_version = 1";
     database(folder.path()).execute_batch(before).unwrap();
     assert_eq!(damaged(folder.path(), &ids).await, [0_usize; 0]);

@@ -29,6 +29,6 @@ async fn a_job_whose_input_cannot_be_read_just_now_is_due_again_and_holds_up_no_
 
     std::fs::remove_dir(&file).unwrap();
     std::fs::rename(&aside, &file).unwrap();
-    let again = store.take(&Take { worker, limit: 10, now: after(60), only: None, quotas: None }).await.unwrap();
+    let again = store.take(&Take { worker, limit: 10, now: after(60), only: None, bounds: None }).await.unwrap();
     assert!(again.started[0].spec == large.spec);
 }

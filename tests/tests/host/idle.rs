@@ -48,7 +48,7 @@ async fn a_host_of_its_own_jobs_is_idle_when_another_has_taken_the_last() {
     let handle = host.submit(later(ask("echo"), SOON)).await.unwrap();
     let other = WorkerId::new(now());
     store.heartbeat(other, now().plus(HOUR), now()).await.unwrap();
-    let take = Take { worker: other, limit: 1, now: now().plus(HOUR), only: Some(handle.id()), quotas: None };
+    let take = Take { worker: other, limit: 1, now: now().plus(HOUR), only: Some(handle.id()), bounds: None };
     assert_eq!(store.take(&take).await.unwrap().started.len(), 1);
     in_time("idle", host.idle()).await;
 }

@@ -45,13 +45,13 @@ async fn a_quota_holds_however_many_hosts_take_at_once() {
     let job = |_| jobs::job_with(|options| options.principal = Some("acme".into()));
     insert_all(&stores[0], &(0..60).map(job).collect::<Vec<_>>()).await;
     let usual = Quota { running: NonZeroU64::new(5), ..Quota::default() };
-    let quotas = Some(Arc::new(Quotas { usual, ..Quotas::default() }));
+    let bounds = Some(Arc::new(Arc::new(Quotas { usual, ..Quotas::default() }).into()));
     let taking = |number: usize| {
-        let (store, quotas) = (Arc::clone(&stores[number % 4]), quotas.clone());
+        let (store, bounds) = (Arc::clone(&stores[number % 4]), bounds.clone());
         tokio::spawn(async move {
             let worker = jobs::worker();
             store.heartbeat(worker, after(60), NOW).await.unwrap();
-            store.take(&Take { quotas, ..jobs::take(worker, 2) }).await.unwrap().started.len()
+            store.take(&Take { bounds, ..jobs::take(worker, 2) }).await.unwrap().started.len()
         })
     };
     let started: usize = join_all((0..16).map(taking)).await.into_iter().map(Result::unwrap).sum();

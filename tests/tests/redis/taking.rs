@@ -18,7 +18,7 @@ async fn a_quota_is_kept_to_the_last_job_however_many_hosts_take_at_once() {
     let url = server.url();
     let stores = join_all((0..8).map(|_| store(&url))).await;
     let usual = Quota { running: NonZeroU64::new(5), ..Quota::default() };
-    let quotas = Arc::new(Quotas { usual, ..Quotas::default() });
+    let bounds = Arc::new(Arc::new(Quotas { usual, ..Quotas::default() }).into());
     let worker = jobs::worker();
     stores[0].heartbeat(worker, after(60), NOW).await.unwrap();
     // Again and again: one host must ask how many run just before others start some, and what waits just after.
@@ -30,9 +30,9 @@ async fn a_quota_is_kept_to_the_last_job_however_many_hosts_take_at_once() {
             .into_iter()
             .for_each(|inserted| _ = inserted.unwrap());
         let take = |store: &Arc<dyn Store>| {
-            let (store, quotas) = (Arc::clone(store), Some(Arc::clone(&quotas)));
+            let (store, bounds) = (Arc::clone(store), Some(Arc::clone(&bounds)));
             tokio::spawn(
-                async move { store.take(&Take { quotas, ..jobs::take(worker, 100) }).await.unwrap().started.len() },
+                async move { store.take(&Take { bounds, ..jobs::take(worker, 100) }).await.unwrap().started.len() },
             )
         };
         let started: usize = join_all(stores.iter().map(take)).await.into_iter().map(Result::unwrap).sum();
@@ -89,10 +89,10 @@ async fn a_quota_of_many_tenants_leaves_the_order_as_it_is() {
     }
     expected.sort_unstable();
     let usual = Quota { running: NonZeroU64::new(50), ..Quota::default() };
-    let quotas = Some(Arc::new(Quotas { usual, ..Quotas::default() }));
+    let bounds = Some(Arc::new(Arc::new(Quotas { usual, ..Quotas::default() }).into()));
     let mut taken = Vec::new();
     for limit in [1, 2, 9, 48] {
-        let take = Take { quotas: quotas.clone(), ..jobs::take(jobs::worker(), limit) };
+        let take = Take { bounds: bounds.clone(), ..jobs::take(jobs::worker(), limit) };
         // Those of one take are lost to the next, which knows no worker: so all are of one worker.
         taken.extend(store.take(&Take { worker: fixed(), ..take }).await.unwrap().started);
     }

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 const ROW: &str =
     "INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, key, spec, state, input, output,
-    principal, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+    principal, bytes, lanes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING";
 const TAG: &str = "INSERT INTO tag (tag, id) VALUES (?1, ?2)";
 
 /// Has the statements ready that most writers need first.
@@ -39,6 +39,7 @@ pub(super) struct Insertion {
     tags: Vec<Vec<u8>>,
     principal: Option<Vec<u8>>,
     bytes: i64,
+    lanes: Vec<u8>,
 }
 
 impl Insertion {
@@ -56,6 +57,7 @@ impl Insertion {
             state: record::write_state(state, output.as_ref().map(Placed::stored)),
             tags: tags(spec),
             principal: spec.options.principal.as_ref().map(|name| name.as_bytes().to_owned()),
+            lanes: columns::lanes(spec),
             bytes: signed(spec.bytes() + output.as_ref().map_or(0, |output| output.stored().length)),
             input,
             output,
@@ -122,6 +124,7 @@ impl Insertion {
             self.output.as_ref().and_then(Placed::inline),
             self.principal,
             self.bytes,
+            self.lanes,
         ])?;
         Ok(added == 1)
     }

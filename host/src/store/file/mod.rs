@@ -19,6 +19,7 @@ use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Counts, Job, Phase, State, Summary};
+use crate::lanes::{Load, Round};
 use crate::payload::Payload;
 use crate::quota::Held;
 use crate::time::Timestamp;
@@ -29,6 +30,7 @@ mod checkpoint;
 mod depth;
 mod fault;
 mod folder;
+mod groups;
 mod insert;
 mod log;
 mod notes;
@@ -66,6 +68,7 @@ pub struct FileStore {
     payloads: Arc<Payloads>,
     blobs: Arc<Blobs>,
     workers: Arc<Workers>,
+    round: Arc<Round>,
     health: Health,
 }
 
@@ -88,6 +91,7 @@ impl FileStore {
             payloads: Arc::new(payloads),
             blobs: Arc::new(blobs),
             workers,
+            round: Arc::default(),
             health,
         })
     }
@@ -200,7 +204,7 @@ impl Store for FileStore {
     }
 
     async fn take(&self, take: &Take) -> Result<Taken> {
-        let taking = Taking { take: take.clone(), workers: Arc::clone(&self.workers) };
+        let taking = Taking { take: take.clone(), workers: Arc::clone(&self.workers), round: Arc::clone(&self.round) };
         let answer = self.writer.write(taking).await?;
         let mut taken = Taken { started: Vec::new(), settled: answer.settled, next_due: answer.next_due };
         for whole in answer.started {
@@ -309,6 +313,11 @@ impl Store for FileStore {
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         let readers = Arc::clone(&self.readers);
         self.readers.blocking(move || readers.read(|connection| depth::depth(connection, now))).await
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        let readers = Arc::clone(&self.readers);
+        self.readers.blocking(move || readers.read(groups::loads)).await
     }
 
     async fn held(&self, principal: &str) -> Result<Held> {

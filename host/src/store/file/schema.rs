@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault;
+use super::row::job_id;
 use crate::error::{Error, Result};
-use crate::store::Durability;
+use crate::store::{Durability, record};
 
 const FILE: &str = "jobs.db";
 /// Says that a write to the disk once failed, so that what the write-ahead log holds may not be on it.
 const FAILED: &str = "jobs.failed";
-/// 2 added the notes, and what each tenant has.
-const VERSION: i64 = 2;
+/// 2 added the notes, and what each tenant has; 3 the lanes.
+const VERSION: i64 = 3;
 /// Says that the file is ours: "auho".
 const APPLICATION: i64 = 0x6175_686f;
 /// Bytes that the log keeps on the disk once what was in it is in the database: it is longer only while somebody reads for long.
@@ -41,10 +42,12 @@ const TABLES: &str = "
         input BLOB,                 -- NULL when it is in a file
         output BLOB,
         principal BLOB,
-        bytes INTEGER NOT NULL DEFAULT 0    -- that are held against a quota
+        bytes INTEGER NOT NULL DEFAULT 0,   -- that are held against a quota
+        lanes BLOB                          -- of those that have not finished: `Group::to_bytes`
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX job_pending ON job (priority DESC, due, id) WHERE status = 0;
-    CREATE INDEX job_running ON job (worker, id) WHERE status = 1;
+    CREATE INDEX job_running ON job (worker, id, lanes) WHERE status = 1;
+    CREATE INDEX job_pending_of ON job (lanes, priority DESC, due, id) WHERE status = 0;
     CREATE INDEX job_status ON job (status, id) WHERE status <> 1;
     CREATE INDEX job_expires ON job (expires, id) WHERE expires IS NOT NULL;
     CREATE TABLE tag (tag BLOB NOT NULL, id BLOB NOT NULL, PRIMARY KEY (tag, id)) STRICT, WITHOUT ROWID;
@@ -74,6 +77,15 @@ const PRINCIPALS: &str = "
         FROM tag WHERE tag.tag >= x'70' AND tag.tag < x'71' AND job.id = tag.id;
 ";
 
+/// What a database of version 2 lacks beside what is in its records: see [`fill_lanes`].
+const LANES: &str = "
+    ALTER TABLE job ADD COLUMN lanes BLOB;
+    DROP INDEX IF EXISTS job_pending_of;
+    DROP INDEX job_running;
+    CREATE INDEX job_running ON job (worker, id, lanes) WHERE status = 1;
+    CREATE INDEX job_pending_of ON job (lanes, priority DESC, due, id) WHERE status = 0;
+";
+
 /// What each principal has, counted along with every change of a job. By trigger, because a change of state does not know whose
 /// the job is; a job that is nobody's costs no more than the look at that.
 const TENANTS: &str = "
@@ -82,7 +94,6 @@ const TENANTS: &str = "
         completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0,
         stored INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX job_pending_of ON job (principal, priority DESC, due, id) WHERE status = 0;
     CREATE TRIGGER tenant_insert AFTER INSERT ON job WHEN NEW.principal IS NOT NULL BEGIN
         INSERT INTO tenant (name) SELECT NEW.principal
             WHERE NOT EXISTS (SELECT 1 FROM tenant WHERE name = NEW.principal);
@@ -250,12 +261,41 @@ fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
     if version >= VERSION {
         return Ok(version);
     }
-    transaction.execute_batch(if version == 0 { TABLES } else { PRINCIPALS })?;
-    transaction.execute_batch(NOTES)?;
-    transaction.execute_batch(TENANTS)?;
+    if version == 1 {
+        transaction.execute_batch(PRINCIPALS)?;
+    }
+    match version {
+        0 => transaction.execute_batch(TABLES)?,
+        _ => {
+            transaction.execute_batch(LANES)?;
+            fill_lanes(&transaction)?;
+        }
+    }
+    if version < 2 {
+        transaction.execute_batch(NOTES)?;
+        transaction.execute_batch(TENANTS)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.commit().map(|()| VERSION)
+}
+
+/// What only the records of unfinished jobs tell. A damaged one is in no lane: it is set aside by whoever takes it.
+fn fill_lanes(transaction: &Connection) -> rusqlite::Result<()> {
+    let mut jobs = transaction.prepare("SELECT id, spec FROM job WHERE status < 2 AND id > ?1 ORDER BY id LIMIT 256")?;
+    let mut update = transaction.prepare("UPDATE job SET lanes = ?2 WHERE id = ?1")?;
+    let mut after = Vec::new();
+    loop {
+        let found = jobs.query_map([&after], |row| Ok((job_id(row, 0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        let Some((last, _)) = found.last() else { return Ok(()) };
+        after = last.as_bytes().to_vec();
+        for (id, spec) in found {
+            if let Ok(lanes) = record::lanes(id, &spec) {
+                update.execute(params![id.as_bytes(), lanes])?;
+            }
+        }
+    }
 }
 
 fn make_folder(folder: &Path, durability: Durability) -> std::io::Result<()> {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{self, Meaning};
+use super::groups::Waiting;
 use super::row::{self, Kept, Whole};
-use super::tenant::{self, Waiting};
 use super::workers::Workers;
 use super::writer::{Applied, Work};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Owner, Phase};
+use crate::lanes::{self, Group, Round};
 use crate::store::{INPUTS, Take};
 use crate::time::Timestamp;
 
@@ -21,12 +22,15 @@ const SPARE: usize = 64;
 /// In the order in which due jobs are started.
 type Turn = (Reverse<i32>, i64, JobId);
 
+/// With the number of its group, if that may have no room for it.
+type Due = (Turn, Option<usize>);
+
 /// Whose jobs are looked at.
 #[derive(Clone, Copy, Debug)]
 enum Whose<'a> {
     All,
-    /// Those of one principal, or of none.
-    Of(Option<&'a [u8]>),
+    /// Those of one group.
+    Of(&'a [u8]),
 }
 
 impl<'a> Whose<'a> {
@@ -43,6 +47,17 @@ impl<'a> Whose<'a> {
 pub(super) struct Taking {
     pub(super) take: Take,
     pub(super) workers: Arc<Workers>,
+    pub(super) round: Arc<Round>,
+}
+
+/// What became of a job whose turn it was.
+#[derive(Debug)]
+enum Became {
+    Running,
+    /// It runs no more.
+    Settled(Group),
+    /// What it was.
+    Left,
 }
 
 /// What was started, the payloads in files still to be read.
@@ -59,19 +74,28 @@ impl Work for Taking {
     type Answer = Started;
 
     fn apply(&mut self, connection: &Connection) -> Applied<Started> {
-        let mut turns = match self.take.only {
-            Some(id) => self.turn_of(connection, id)?.into_iter().collect(),
-            None => self.turns(connection)?,
+        let bounds = self.take.bounds.clone().filter(|bounds| !bounds.is_empty());
+        let look = || bounds.as_ref().map_or(Ok(None), |bounds| Waiting::of(connection, bounds, &self.round));
+        let (mut waiting, turns) = match self.take.only {
+            Some(id) => (None, self.turn_of(connection, id)?.map(|turn| (turn, None)).into_iter().collect()),
+            None => {
+                let waiting = look()?;
+                let turns = self.turns(connection, waiting.as_ref())?;
+                (waiting, turns)
+            }
         };
-        turns.sort_unstable();
         let mut answer = Started::default();
         let mut turns = turns.into_iter();
         while answer.started.len() + answer.settled.len() < self.take.limit && answer.inputs < INPUTS {
-            let Some((_, _, id)) = turns.next() else { break };
-            self.start(connection, id, &mut answer)?;
+            let Some(due) = turns.next() else { break };
+            self.start_within(connection, due, waiting.as_mut(), &mut answer)?;
         }
-        answer.next_due = self.next_due(connection)?;
-        if turns.next().is_some() {
+        if self.take.only.is_some() {
+            waiting = look()?;
+        }
+        answer.next_due = self.next_due(connection, waiting.as_ref())?;
+        // Those that were held back are not left over.
+        if turns.any(|(_, group)| group.is_none()) || waiting.is_some_and(|waiting| waiting.more) {
             answer.next_due = Some(answer.next_due.map_or(self.take.now, |at| at.min(self.take.now)));
         }
         Ok(Ok(answer))
@@ -79,10 +103,12 @@ impl Work for Taking {
 }
 
 impl Taking {
-    fn turns(&self, connection: &Connection) -> rusqlite::Result<Vec<Turn>> {
-        let mut turns = self.lost(connection)?;
-        self.pending(connection, &mut turns)?;
-        Ok(turns)
+    /// Those whose turn it is, in order.
+    fn turns(&self, connection: &Connection, waiting: Option<&Waiting<'_>>) -> rusqlite::Result<Vec<Due>> {
+        let lost = self.lost(connection)?.into_iter().map(|turn| (turn, None)).collect();
+        let mut lists = vec![(lost, false)];
+        self.pending(connection, waiting, &mut lists)?;
+        Ok(lanes::merged(lists))
     }
 
     /// The turn of this one job, if it is due.
@@ -118,21 +144,28 @@ impl Taking {
         Ok(turns)
     }
 
-    /// The first of the pending jobs whose time has come, of all who wait or of those who have room.
-    fn pending(&self, connection: &Connection, turns: &mut Vec<Turn>) -> rusqlite::Result<()> {
+    /// The first of the pending jobs whose time has come, of all who wait or of each group that has room; and whether there may be
+    /// more that could be started.
+    fn pending(
+        &self,
+        connection: &Connection,
+        waiting: Option<&Waiting<'_>>,
+        lists: &mut Vec<(Vec<Due>, bool)>,
+    ) -> rusqlite::Result<()> {
         let wanted = self.take.limit.saturating_add(SPARE);
-        match self.waiting(connection)? {
-            None => self.pending_of(connection, Whose::All, wanted, turns),
-            Some(waiting) => waiting.iter().try_for_each(|Waiting { principal, room }| {
-                let most = usize::try_from(*room).unwrap_or(usize::MAX).min(wanted);
-                self.pending_of(connection, Whose::Of(principal.as_deref()), most, turns)
-            }),
+        let Some(waiting) = waiting else {
+            let turns = self.pending_of(connection, Whose::All, wanted)?;
+            lists.push((turns.into_iter().map(|turn| (turn, None)).collect(), false));
+            return Ok(());
+        };
+        let each = lanes::each(wanted, waiting.groups.len());
+        for (at, room) in waiting.open() {
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let turns = self.pending_of(connection, Whose::Of(&waiting.groups[at].0), room.min(each))?;
+            let is_cut = turns.len() == each && each < room;
+            lists.push((turns.into_iter().map(|turn| (turn, Some(at))).collect(), is_cut));
         }
-    }
-
-    /// Those whose jobs may be started, unless everybody's may be.
-    fn waiting(&self, connection: &Connection) -> rusqlite::Result<Option<Vec<Waiting>>> {
-        self.take.quotas.as_ref().map_or(Ok(None), |quotas| tenant::waiting(connection, quotas))
+        Ok(())
     }
 
     /// At most so many of them, priority by priority: what is due later is never looked at.
@@ -141,10 +174,9 @@ impl Taking {
         connection: &Connection,
         whose: Whose<'_>,
         wanted: usize,
-        turns: &mut Vec<Turn>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Vec<Turn>> {
         let now = self.take.now.as_micros();
-        let wanted = turns.len().saturating_add(wanted);
+        let mut turns = Vec::new();
         let mut below = i64::MAX;
         while let Some((priority, due)) = next_priority(connection, whose, below)? {
             below = priority;
@@ -155,7 +187,7 @@ impl Taking {
             let mut statement = connection.prepare_cached(whose.pick(
                 "SELECT priority, due, id FROM job WHERE status = 0 AND priority = ?1 AND due <= ?2
                     ORDER BY due, id LIMIT ?3",
-                "SELECT priority, due, id FROM job WHERE status = 0 AND principal IS ?4 AND priority = ?1 AND due <= ?2
+                "SELECT priority, due, id FROM job WHERE status = 0 AND lanes = ?4 AND priority = ?1 AND due <= ?2
                     ORDER BY due, id LIMIT ?3",
             ))?;
             let rows = match whose {
@@ -169,48 +201,69 @@ impl Taking {
                 break;
             }
         }
-        Ok(())
+        Ok(turns)
     }
 
-    /// When the first job falls due of those who have room.
-    fn next_due(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    /// When the first job falls due of those that have room.
+    fn next_due(
+        &self,
+        connection: &Connection,
+        waiting: Option<&Waiting<'_>>,
+    ) -> rusqlite::Result<Option<Timestamp>> {
+        let Some(waiting) = waiting else { return next_due(connection, Whose::All) };
         let mut first = None;
-        match self.waiting(connection)? {
-            None => first = next_due(connection, Whose::All)?,
-            Some(waiting) => {
-                for Waiting { principal, .. } in &waiting {
-                    let next = next_due(connection, Whose::Of(principal.as_deref()))?;
-                    first = first.into_iter().chain(next).min();
-                }
-            }
+        for (at, _) in waiting.open() {
+            let next = next_due(connection, Whose::Of(&waiting.groups[at].0))?;
+            first = first.into_iter().chain(next).min();
         }
         Ok(first)
     }
 
-    fn start(&self, connection: &Connection, id: JobId, answer: &mut Started) -> rusqlite::Result<()> {
+    /// Starts a job if there is room for it, and counts it.
+    fn start_within(
+        &self,
+        connection: &Connection,
+        ((_, _, id), at): Due,
+        waiting: Option<&mut Waiting<'_>>,
+        answer: &mut Started,
+    ) -> rusqlite::Result<()> {
+        let Some(Waiting { groups, rooms, .. }) = waiting else { return self.start(connection, id, answer).map(drop) };
+        let group = at.map(|at| &groups[at].1);
+        if group.is_some_and(|group| !rooms.start(group)) {
+            return Ok(());
+        }
+        match (self.start(connection, id, answer)?, group) {
+            (Became::Running, _) | (Became::Left, None) => {}
+            (Became::Left | Became::Settled(_), Some(group)) => rooms.end(group),
+            (Became::Settled(group), None) => rooms.end(&group),
+        }
+        Ok(())
+    }
+
+    fn start(&self, connection: &Connection, id: JobId, answer: &mut Started) -> rusqlite::Result<Became> {
         let mut whole = match row::whole(connection, id) {
             Ok(Some(Ok(whole))) => whole,
-            Ok(Some(Err((id, damage)))) => return row::set_aside(connection, id, &damage),
-            Ok(None) => return Ok(()),
+            Ok(Some(Err((id, damage)))) => return row::set_aside(connection, id, &damage).map(|()| Became::Left),
+            Ok(None) => return Ok(Became::Left),
             // A page that cannot be read: its neighbours can.
-            Err(error) if fault::meaning(&error) == Meaning::Damaged => return Ok(()),
+            Err(error) if fault::meaning(&error) == Meaning::Damaged => return Ok(Became::Left),
             Err(error) => return Err(error),
         };
         let record = &whole.record;
         let Ok(next) = record.state().start(record.spec(), self.take.worker, Owner::Lost, self.take.now) else {
-            return Ok(());
+            return Ok(Became::Left);
         };
         if !Kept::new(&next, None).advance(connection, id)? {
-            return Ok(());
+            return Ok(Became::Left);
         }
         if let Phase::Running { .. } = next.phase {
             whole.record = whole.record.with_state(next);
             answer.inputs += whole.record.input.length;
             answer.started.push(whole);
-        } else {
-            answer.settled.push(id);
+            return Ok(Became::Running);
         }
-        Ok(())
+        answer.settled.push(id);
+        Ok(Became::Settled(Group::of(whole.record.spec())))
     }
 }
 
@@ -250,7 +303,7 @@ fn next_due(connection: &Connection, whose: Whose<'_>) -> rusqlite::Result<Optio
 fn next_priority(connection: &Connection, whose: Whose<'_>, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
     let mut statement = connection.prepare_cached(whose.pick(
         "SELECT priority, due FROM job WHERE status = 0 AND priority < ?1 ORDER BY priority DESC, due LIMIT 1",
-        "SELECT priority, due FROM job WHERE status = 0 AND principal IS ?2 AND priority < ?1
+        "SELECT priority, due FROM job WHERE status = 0 AND lanes = ?2 AND priority < ?1
             ORDER BY priority DESC, due LIMIT 1",
     ))?;
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));

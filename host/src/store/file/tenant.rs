@@ -1,9 +1,9 @@
-//! What each principal has, and how many more of its jobs may be started.
+//! What each principal has, and how many jobs there are of each status.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{Counts, Status};
-use crate::quota::{Held, Quotas};
+use crate::quota::Held;
 use crate::store::record;
 
 pub(super) fn held(connection: &Connection, principal: &str) -> rusqlite::Result<Held> {
@@ -28,30 +28,4 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
         *counts.of(status) = count.unsigned_abs();
     }
     Ok(counts)
-}
-
-/// Whose jobs wait, and how many of them may be started.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    /// `None`: those of nobody in particular.
-    pub(super) principal: Option<Vec<u8>>,
-    pub(super) room: u64,
-}
-
-/// All whose jobs may be started, when there are some whose jobs may not; `None`: there are none such.
-pub(super) fn waiting(connection: &Connection, quotas: &Quotas) -> rusqlite::Result<Option<Vec<Waiting>>> {
-    let mut statement = connection.prepare_cached("SELECT name, running FROM tenant WHERE pending > 0")?;
-    let mut all = vec![Waiting { principal: None, room: u64::MAX }];
-    let mut bounded = false;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
-    for row in rows {
-        let (name, running) = row?;
-        let room = quotas.room(Some(&String::from_utf8_lossy(&name)), u64::try_from(running).unwrap_or(0));
-        bounded |= room.is_some();
-        match room {
-            Some(0) => {}
-            room => all.push(Waiting { principal: Some(name), room: room.unwrap_or(u64::MAX) }),
-        }
-    }
-    Ok(bounded.then_some(all))
 }

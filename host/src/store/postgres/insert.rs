@@ -31,6 +31,7 @@ pub(super) struct Insertion {
     tags: String,
     principal: Option<Vec<u8>>,
     bytes: i64,
+    lanes: Vec<u8>,
 }
 
 impl Insertion {
@@ -51,6 +52,7 @@ impl Insertion {
             state: record::write_state(state, output.as_ref().map(|output| &output.stored)),
             tags: array(&tags(spec)),
             principal: spec.options.principal.as_ref().map(|name| name.as_bytes().to_owned()),
+            lanes: columns::lanes(spec),
             bytes: signed(spec.bytes() + output.as_ref().map_or(0, |output| output.stored.length)),
             input,
             output,
@@ -107,14 +109,14 @@ macro_rules! holder {
 const ADD: &str = concat!(
     "WITH added AS (
         INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, holds, bytes, principal, key, tags, spec,
-            state, input, output)
+            state, input, output, lanes)
         SELECT n.id, n.status, n.version, n.priority, n.due, n.worker, n.ttl, n.expires, n.holds, n.bytes, n.principal, n.key,
-            n.tags::bytea[], n.spec, n.state, n.input, n.output
+            n.tags::bytea[], n.spec, n.state, n.input, n.output, n.lanes
         FROM unnest($1::uuid[], $2::int2[], $3::int8[], $4::int4[], $5::int8[], $6::uuid[], $7::int8[], $8::int8[], $9::int2[],
             $10::int8[], $11::bytea[], $12::bytea[], $13::text[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[],
-            $18::int8[])
+            $18::int8[], $19::bytea[])
             AS n(id, status, version, priority, due, worker, ttl, expires, holds, bytes, principal, key, tags, spec, state,
-                input, output, created) ",
+                input, output, created, lanes) ",
     holder!(),
     " WHERE h.id IS NULL AND (n.key IS NULL OR k.name IS NOT NULL)
         ON CONFLICT (id) DO NOTHING RETURNING id, key, tags
@@ -170,6 +172,7 @@ pub(super) fn steps(jobs: &[&Insertion]) -> Vec<Step> {
         all!(|job| job.input.inline()),
         all!(|job| job.output.as_ref().and_then(Placed::inline)),
         all!(|job| job.created),
+        all!(|job| job.lanes.clone()),
     ];
     steps.push(Step::bound(ADD, add));
     steps

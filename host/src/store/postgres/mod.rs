@@ -18,6 +18,7 @@ use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Counts, Job, State, Summary};
+use crate::lanes::Load;
 use crate::quota::Held;
 use crate::time::Timestamp;
 
@@ -27,6 +28,7 @@ mod batch;
 mod blobs;
 mod door;
 mod fault;
+mod groups;
 mod insert;
 mod lines;
 mod log;
@@ -239,6 +241,10 @@ impl Store for PostgresStore {
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         tenant::depth(&self.readers, now).await
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        groups::loads(&self.readers).await
     }
 
     async fn held(&self, principal: &str) -> Result<Held> {

@@ -1,6 +1,7 @@
 //! The tables, and how they come to be there: by migrations, one transaction for all that are missing, one host at a time.
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::address::Address;
 use super::door::{Door, PATIENCE};
@@ -8,11 +9,13 @@ use super::fault::{self, Trouble};
 use super::lines::SOON;
 use super::session::{Session, Step, params};
 use crate::error::{Error, Result};
+use crate::id::JobId;
+use crate::store::record;
 
 /// What lock the hosts take that would make the tables: "auho", and a hash of the schema beside it.
 const LOCK: i32 = 0x6175_686f;
 /// How the tables come from one version to the next, in order: the first makes them.
-const MIGRATIONS: [&str; 1] = [TABLES];
+const MIGRATIONS: [&str; 2] = [TABLES, LANES];
 
 /// A row of `job` holds what the indexes need beside the two records; `row.rs` holds each column against the record it repeats.
 ///
@@ -108,6 +111,13 @@ const TABLES: &str = "
         FROM job;
 ";
 
+/// In which lanes the jobs are that have not finished: `Group::to_bytes`. [`fill_lanes`] has those that were there before.
+const LANES: &str = "
+    ALTER TABLE job ADD COLUMN lanes bytea;
+    DROP INDEX job_pending_of;
+    CREATE INDEX job_pending_of ON job (lanes, priority DESC, due, id) WHERE status = 0;
+";
+
 /// Makes what is not there, and refuses what is of a later version.
 pub(super) async fn prepare(door: &Door) -> Result<Session> {
     let until = Instant::now() + PATIENCE;
@@ -150,7 +160,7 @@ async fn prepared(session: &Session, address: &Address) -> std::result::Result<(
     warn_of_fsync(session).await
 }
 
-const LATEST: i32 = 1;
+const LATEST: i32 = 2;
 
 async fn migrate(session: &Session, address: &Address) -> std::result::Result<(), Trouble> {
     let schema = address.schema();
@@ -171,7 +181,31 @@ async fn migrate(session: &Session, address: &Address) -> std::result::Result<()
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         session.text(migration).await?;
     }
+    if found == 1 {
+        fill_lanes(session).await?;
+    }
     session.text(&format!("DELETE FROM version; INSERT INTO version VALUES ({LATEST}); COMMIT")).await
+}
+
+/// What only the records of unfinished jobs tell. A damaged one is in no lane: it is set aside by whoever takes it.
+async fn fill_lanes(session: &Session) -> std::result::Result<(), Trouble> {
+    let find = "SELECT id, spec FROM job WHERE status < 2 AND id > $1 ORDER BY id LIMIT 256";
+    let fill = "UPDATE job SET lanes = n.lanes FROM unnest($1::uuid[], $2::bytea[]) AS n(id, lanes) WHERE job.id = n.id";
+    let mut after = Uuid::nil();
+    loop {
+        let rows = session.query(find.into(), &[&after]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        let (mut ids, mut groups) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let (id, spec): (Uuid, &[u8]) = (row.get(0), row.get(1));
+            if let Ok(lanes) = record::lanes(JobId::from_bytes(id.into_bytes()), spec) {
+                ids.push(id);
+                groups.push(lanes);
+            }
+        }
+        session.query(fill.into(), &[&ids, &groups]).await?;
+    }
 }
 
 /// Of which version the tables are; `None`: there are none.

@@ -16,11 +16,13 @@ use super::lines::{Lent, Lines, SOON};
 use super::operation::Operation;
 use super::row::{self, Whole, column};
 use super::session::{Session, Step, params};
-use super::turns::{self, Candidate, Rooms};
+use super::groups::{self, Waiting};
+use super::turns::{self, Candidate};
 use super::watch::Notice;
 use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Owner, Phase};
+use crate::lanes::{Bounds, Group, Round};
 use crate::store::record::Record;
 use crate::store::{INPUTS, Take};
 use crate::time::Timestamp;
@@ -47,7 +49,7 @@ pub(super) struct Taker(mpsc::Sender<Ask>);
 impl Taker {
     pub(super) fn start(door: &Arc<Door>, notice: &Notice) -> Self {
         let (queue, mut asked) = mpsc::channel::<Ask>(WAITING);
-        let mut hand = Hand { lines: Lines::new(Arc::clone(door), 1), notice: notice.clone(), doubts: None };
+        let mut hand = Hand { lines: Lines::new(Arc::clone(door), 1), notice: notice.clone(), doubts: None, round: Round::default() };
         drop(tokio::spawn(async move {
             while let Some((take, reply)) = asked.recv().await {
                 // Whoever asked may have gone: what was started is then taken up once the worker has.
@@ -86,6 +88,7 @@ struct Hand {
     lines: Lines,
     notice: Notice,
     doubts: Option<Doubts>,
+    round: Round,
 }
 
 impl Hand {
@@ -131,10 +134,11 @@ impl Hand {
         if let Some(started) = self.settle_doubts(session, take).await? {
             return Ok(started);
         }
-        let (candidates, mut rooms) = find(session, take).await?;
+        let bounds = take.bounds.as_ref().filter(|bounds| !bounds.is_empty());
+        let (candidates, mut waiting) = self.find(session, take, bounds.map(|bounds| &**bounds)).await?;
         let mut answer = Started::default();
-        let (decided, damaged, left) = decide(candidates, take, &mut rooms, &mut answer);
-        let (steps, asked) = self.steps(&decided, damaged, &rooms);
+        let (decided, damaged, left) = decide(candidates, take, waiting.as_mut(), &mut answer);
+        let (steps, asked) = self.steps(&decided, damaged, waiting.as_ref());
         let mut rows = match session.run(&steps).await {
             Ok(rows) => rows,
             Err(Trouble::Lost(why)) => {
@@ -148,13 +152,43 @@ impl Hand {
         };
         let inputs = if asked.starts { rows.remove(0) } else { Vec::new() };
         answer.hand_out(decided, inputs.iter()).map_err(Trouble::Refused)?;
-        let due = rows.iter().skip(asked.due_at - usize::from(asked.starts)).take(asked.dues).flatten();
+        let due = rows.iter().skip(asked.due_at - usize::from(asked.starts)).take(1).flatten();
+        let left = left || waiting.is_some_and(|waiting| waiting.more);
         answer.next_due = earliest(due, left.then_some(take.now)).map_err(Trouble::Refused)?;
         Ok(answer)
     }
 
+    /// The due jobs, locked by a transaction that has begun, and which groups have how much room.
+    async fn find<'a>(
+        &self,
+        session: &Session,
+        take: &Take,
+        bounds: Option<&'a Bounds>,
+    ) -> Result<(Vec<Candidate>, Option<Waiting<'a>>), Trouble> {
+        let begin = Step::text("BEGIN");
+        let Some(bounds) = bounds.filter(|_| take.only.is_none()) else {
+            let rows = match take.only {
+                Some(id) => session.run(&[begin, turns::only(take, id)]).await?,
+                None => session.run(&[begin, turns::lost(take), turns::due(take)]).await?,
+            };
+            return Ok((candidates(rows.iter().flatten())?, None));
+        };
+        let [lock, groups, running] = groups::steps(&self.round);
+        let mut rows = session.run(&[begin, lock, groups, running, turns::lost(take)]).await?;
+        let mut next = || rows.pop().unwrap_or_default();
+        let (lost, running, groups) = (next(), next(), next());
+        let mut found = candidates(lost.iter())?;
+        let waiting = Waiting::of(session, (groups, running), bounds, &self.round).await?;
+        let due = match &waiting {
+            Some(waiting) => waiting.due(session, take, &found).await?,
+            None => candidates(session.run(&[turns::due(take)]).await?.iter().flatten())?,
+        };
+        found.extend(due);
+        Ok((found, waiting))
+    }
+
     /// What writes what was decided and reads what is left; all at once, for a failed one undoes it all.
-    fn steps(&self, decided: &[Decided], damaged: Vec<JobId>, rooms: &Rooms) -> (Vec<Step>, Asked) {
+    fn steps(&self, decided: &[Decided], damaged: Vec<JobId>, waiting: Option<&Waiting<'_>>) -> (Vec<Step>, Asked) {
         let mut steps = Vec::new();
         if !decided.is_empty() {
             steps.push(advance::start(&decided.iter().map(|decided| &decided.next).collect::<Vec<_>>()));
@@ -162,14 +196,12 @@ impl Hand {
         let starts = !steps.is_empty();
         steps.extend(damaged.into_iter().flat_map(|id| Operation::SetAside(id).alone()));
         let due_at = steps.len();
-        let due = rooms.next_due();
-        let dues = due.len();
-        steps.extend(due);
+        steps.push(turns::next_due(waiting.map(Waiting::open)));
         steps.push(Step::text("COMMIT"));
         if starts {
             steps.push(self.notice.step(&decided.iter().map(|decided| decided.next.id).collect::<Vec<_>>()));
         }
-        (steps, Asked { starts, due_at, dues })
+        (steps, Asked { starts, due_at })
     }
 
     /// Looks what became of jobs of this worker whose start nobody saw, if there are any: they run on it, so it must hear of them.
@@ -197,47 +229,24 @@ impl Hand {
 struct Asked {
     starts: bool,
     due_at: usize,
-    dues: usize,
 }
 
-/// The due jobs, locked by a transaction that has begun, and who has how much room.
-async fn find(session: &Session, take: &Take) -> Result<(Vec<Candidate>, Rooms), Trouble> {
-    let begin = Step::text("BEGIN");
-    let mut rooms = Rooms::All;
-    let bounded = take.quotas.as_ref().filter(|quotas| quotas.bound_running());
-    let rows = match (take.only, bounded) {
-        (Some(id), _) => session.run(&[begin, turns::only(take, id)]).await?,
-        (None, None) => {
-            let mut steps = vec![begin, turns::lost(take)];
-            steps.extend(rooms.due(take));
-            session.run(&steps).await?
-        }
-        (None, Some(quotas)) => {
-            let [lock, tenants] = Rooms::steps();
-            let mut rows = session.run(&[begin, lock, tenants, turns::lost(take)]).await?;
-            let lost = rows.pop().unwrap_or_default();
-            rooms = Rooms::of(&rows.pop().unwrap_or_default(), quotas).map_err(Trouble::Refused)?;
-            let mut rows = session.run(&rooms.due(take)).await?;
-            rows.push(lost);
-            rows
-        }
-    };
-    let candidates = rows.iter().flatten().map(Candidate::of).collect::<Result<_>>();
-    Ok((candidates.map_err(Trouble::Refused)?, rooms))
+fn candidates<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<Vec<Candidate>, Trouble> {
+    rows.map(Candidate::of).collect::<Result<_>>().map_err(Trouble::Refused)
 }
 
 /// What becomes of each, which are damaged, and whether some are left.
 fn decide(
     mut candidates: Vec<Candidate>,
     take: &Take,
-    rooms: &mut Rooms,
+    mut waiting: Option<&mut Waiting<'_>>,
     answer: &mut Started,
 ) -> (Vec<Decided>, Vec<JobId>, bool) {
     candidates.sort_unstable_by_key(|candidate| candidate.turn);
     let (mut decided, mut damaged) = (Vec::new(), Vec::new());
     let mut candidates = candidates.into_iter();
     while decided.len() < take.limit && answer.inputs < INPUTS {
-        let Some(Candidate { record, principal, ran, .. }) = candidates.next() else { break };
+        let Some(Candidate { record, group, ran, .. }) = candidates.next() else { break };
         let record = match record {
             Ok(record) => record,
             Err((id, damage)) => {
@@ -248,12 +257,22 @@ fn decide(
         };
         let Ok(next) = record.state().start(record.spec(), take.worker, Owner::Lost, take.now) else { continue };
         let runs = matches!(next.phase, Phase::Running { .. });
-        rooms.change(principal.as_deref(), i64::from(runs) - i64::from(ran));
+        if let Some(Waiting { rooms, .. }) = &mut waiting {
+            let is_held_back = runs && group.is_some_and(|group| !rooms.start(&group));
+            if is_held_back {
+                continue;
+            }
+            if ran && !runs {
+                rooms.end(&Group::of(record.spec()));
+            }
+        }
         answer.inputs += if runs { record.input.length } else { 0 };
         let advance = Advance::new(record.spec().id, &next);
         decided.push(Decided { next: advance, record: record.with_state(next), runs });
     }
-    (decided, damaged, candidates.next().is_some())
+    // Those of groups with bounds are looked for again.
+    let left = candidates.any(|candidate| candidate.group.is_none());
+    (decided, damaged, left)
 }
 
 impl Started {

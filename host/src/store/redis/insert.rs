@@ -101,6 +101,7 @@ fn arguments(job: &Job, handle: &Bytes, input: &Placed, output: Option<&Placed>)
         output.map(|output| output.inline.clone()).unwrap_or_default(),
         output.map(Placed::name).unwrap_or_default(),
         decimal(output.map_or(0, |output| output.pieces)),
+        columns::lanes(spec).into(),
     ]
 }
 

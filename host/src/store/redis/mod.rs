@@ -16,6 +16,7 @@ use crate::attempt::LogEntry;
 use crate::error::Result;
 use crate::id::{JobId, WorkerId};
 use crate::job::{Counts, Job, State, Summary};
+use crate::lanes::{Load, Round};
 use crate::quota::Held;
 use crate::time::Timestamp;
 
@@ -26,6 +27,7 @@ mod check;
 mod fault;
 mod feed;
 mod get;
+mod groups;
 mod home;
 mod insert;
 mod link;
@@ -71,6 +73,7 @@ pub struct RedisStore {
     payloads: Payloads,
     /// What the hints of this handle are known by.
     handle: Bytes,
+    round: Round,
     // Last, so that the connections end after all that uses them.
     _home: Home,
 }
@@ -96,6 +99,7 @@ impl RedisStore {
             main,
             bulk,
             handle,
+            round: Round::default(),
             _home: home,
         })
     }
@@ -204,6 +208,10 @@ impl Store for RedisStore {
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
         self.depth_at(now).await
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        self.sum_loads().await
     }
 
     async fn held(&self, principal: &str) -> Result<Held> {

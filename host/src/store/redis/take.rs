@@ -8,12 +8,13 @@ use super::RedisStore;
 use super::answer::{self, decimal, own, random};
 use super::get::Whole;
 use super::row::{self, Kept};
-use super::turns::{Line, Turn};
+use super::groups::{Line, bounds, packed};
+use super::turns::Turn;
 use super::{fault, scripts};
 use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::job::{Job, Owner, Phase, State};
-use crate::quota::Quotas;
+use crate::lanes::Group;
 use crate::store::record::Record;
 use crate::store::{INPUTS, Take, Taken, UNREADABLE};
 use crate::time::Timestamp;
@@ -29,8 +30,8 @@ const ROUNDS: u32 = 100;
 struct Start {
     record: Record,
     next: State,
-    /// How many of its owner's may run.
-    most: Option<u64>,
+    /// Its lanes that have bounds, in the words of the script.
+    limits: Bytes,
 }
 
 /// What a take has come to so far.
@@ -157,10 +158,10 @@ impl RedisStore {
             return Ok(());
         }
         let mut args = vec![self.handle.clone(), random(), own(take.worker.as_bytes()), decimal(take.now.as_micros())];
-        for Start { record, next, most } in &starts {
+        for Start { record, next, limits } in &starts {
             let kept = Kept::new(next, None);
             args.extend([own(record.spec().id.as_bytes()), decimal(record.state().version), kept.version, kept.state]);
-            args.extend([kept.status, kept.due, kept.worker, kept.finished, most.map(decimal).unwrap_or_default()]);
+            args.extend([kept.status, kept.due, kept.worker, kept.finished, limits.clone()]);
         }
         let answers = answer::array(self.main.run(&scripts::START, &args).await?)?;
         // Whatever became of them, the next look finds something else.
@@ -170,7 +171,7 @@ impl RedisStore {
             let word = answer::bytes(parts.next().ok_or_else(fault::strange)?)?;
             progress.tried += 1;
             if &word[..] != b"done" {
-                progress.beaten += usize::from(&word[..] != b"quota");
+                progress.beaten += usize::from(&word[..] != b"full");
                 continue;
             }
             let id = start.record.spec().id;
@@ -222,42 +223,20 @@ impl RedisStore {
     /// When the first job falls due of those who have room; now, when there are jobs of lost workers.
     async fn next_due(&self, take: &Take) -> Result<Option<Timestamp>> {
         let mut args = vec![own(take.worker.as_bytes()), decimal(take.now.as_micros())];
-        args.extend(self.lines(take).await?.into_iter().map(|Line { set, .. }| set));
+        let waiting = self.waiting(take).await?;
+        args.extend(waiting.lines.into_iter().map(|Line { set, .. }| set));
         let [lost, first] = answer::parts(self.main.run(&scripts::NEXT, &args).await?)?;
         let first = answer::optional(first)?.map(|due| answer::time(&due)).transpose()?;
-        let lost = Some(take.now).filter(|_| answer::number(&lost).is_ok_and(|lost| lost > 0));
+        let now = waiting.more || answer::number(&lost).is_ok_and(|lost| lost > 0);
+        let lost = Some(take.now).filter(|_| now);
         Ok(first.into_iter().chain(lost).min())
     }
-
-    /// The sets of those whose jobs may be started, and how many of each.
-    pub(super) async fn lines(&self, take: &Take) -> Result<Vec<Line>> {
-        let Some(quotas) = bounds(take) else {
-            return Ok(vec![Line { set: Bytes::from_static(b"pend"), room: u64::MAX }]);
-        };
-        let mut lines = Vec::new();
-        for found in answer::array(self.main.run(&scripts::OWNERS, &[]).await?)? {
-            let [name, running] = answer::parts(found)?;
-            let (name, running) = (answer::bytes(name)?, answer::number(&running)?);
-            let principal = name.strip_prefix(b"p").map(String::from_utf8_lossy);
-            let room = quotas.room(principal.as_deref(), running).unwrap_or(u64::MAX);
-            if room > 0 {
-                lines.push(Line { set: own([b"pend:", &name[..]].concat()), room });
-            }
-        }
-        Ok(lines)
-    }
-}
-
-/// The quotas, if any of them bounds what may run.
-fn bounds(take: &Take) -> Option<&Quotas> {
-    take.quotas.as_deref().filter(|quotas| quotas.bound_running())
 }
 
 /// What becomes of a job, unless it has changed since its turn was seen. Whether a lost one still is, the script looks.
 fn decide(record: Record, turn: &Turn, take: &Take) -> Option<Start> {
     let owner = if turn.is_lost { Owner::Lost } else { Owner::Alive };
     let next = record.state().start(record.spec(), take.worker, owner, take.now).ok()?;
-    let principal = record.spec().options.principal.as_deref();
-    let most = bounds(take).filter(|_| take.only.is_none()).and_then(|quotas| quotas.room(principal, 0));
-    Some(Start { record, next, most })
+    let limits = bounds(take).map(|bounds| packed(&Group::of(record.spec()).limits(bounds))).unwrap_or_default();
+    Some(Start { record, next, limits })
 }

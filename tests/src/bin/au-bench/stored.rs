@@ -138,6 +138,8 @@ fn finished(number: usize) -> Job {
         module_name: Some("guest".into()),
         webhook: None,
         trace: None,
+        queue: None,
+        concurrency_key: None,
     };
     let id = JobId::new(created);
     let input = payload.clone();

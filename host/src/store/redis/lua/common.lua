@@ -30,30 +30,32 @@ local function hint(id, handle)
   call('XADD', P .. 'ch', 'MAXLEN', '~', '10000', '*', 'j', handle .. id)
 end
 
--- Puts a job into the indexes of its status. `o` is whose it is: 'n', or 'p' and the principal.
-local function enter(id, c, turn, w, o)
+-- Puts a job into the indexes of its status. `o` is whose it is: 'n', or 'p' and the principal. `r` is its group.
+local function enter(id, c, turn, w, o, r)
   call('ZADD', P .. 'st:' .. c, 0, id)
   if c == '0' then
     call('ZADD', P .. 'pend', 0, turn)
-    call('ZADD', P .. 'pend:' .. o, 0, turn)
-    call('ZADD', P .. 'owners', 0, o)
+    call('ZADD', P .. 'pend:' .. r, 0, turn)
+    call('ZADD', P .. 'groups', 0, r)
   elseif c == '1' then
     call('ZADD', P .. 'run:' .. w, 0, turn)
     call('ZADD', P .. 'busy', 0, w)
+    call('HINCRBY', P .. 'running', r, 1)
   end
   if o ~= 'n' then call('HINCRBY', P .. 'own:' .. o, c, 1) end
 end
 
 -- Takes it out again. The first write of a script is one that Redis does even when its memory is full, and so it does the rest.
-local function quit(id, c, turn, w, o)
+local function quit(id, c, turn, w, o, r)
   call('ZREM', P .. 'st:' .. c, id)
   if c == '0' then
     call('ZREM', P .. 'pend', turn)
-    call('ZREM', P .. 'pend:' .. o, turn)
-    if call('EXISTS', P .. 'pend:' .. o) == 0 then call('ZREM', P .. 'owners', o) end
+    call('ZREM', P .. 'pend:' .. r, turn)
+    if call('EXISTS', P .. 'pend:' .. r) == 0 then call('ZREM', P .. 'groups', r) end
   elseif c == '1' then
     call('ZREM', P .. 'run:' .. w, turn)
     if call('EXISTS', P .. 'run:' .. w) == 0 then call('ZREM', P .. 'busy', w) end
+    if call('HINCRBY', P .. 'running', r, -1) == 0 then call('HDEL', P .. 'running', r) end
   end
   if o ~= 'n' then call('HINCRBY', P .. 'own:' .. o, c, -1) end
 end
@@ -130,21 +132,56 @@ local function lost(asking, now)
   return found
 end
 
--- Puts a state in place of the one before it; answers why not, if so. `most`: so many of its owner's may run, or ''. `asking`: who
+-- The lanes that the jobs of a group are in, named as `lanes.rs` names them.
+local function lanes(r)
+  local parts, at = {}, 1
+  for n = 1, 4 do
+    local to = string.find(r, '\255', at, true) or #r + 1
+    parts[n], at = string.sub(r, at, to - 1), to + 1
+  end
+  local q, f, p, k = parts[1] .. '\255', parts[2] .. '\255', parts[3], parts[4]
+  local found = { 'q' .. q, 'f' .. f, 'i' .. q .. f }
+  if p ~= '' then found[#found + 1] = 'p' .. string.sub(p, 2) .. '\255' end
+  if k ~= '' then found[#found + 1] = 'k' .. q .. string.sub(k, 2) .. '\255' end
+  return found
+end
+
+-- How many jobs run in each lane, once somebody has asked.
+local running
+
+local function count(r, by)
+  for _, lane in ipairs(lanes(r)) do running[lane] = (running[lane] or 0) + by end
+end
+
+-- Whether there is room in these lanes, each after its length and before how many may run in it.
+local function fits(limits)
+  if not running then
+    running = {}
+    local groups = call('HGETALL', P .. 'running')
+    for at = 1, #groups, 2 do count(groups[at], tonumber(groups[at + 1])) end
+  end
+  local at = 1
+  while at <= #limits do
+    local lane, most
+    lane, most, at = struct.unpack('>I4c0I4', limits, at)
+    if (running[lane] or 0) >= most then return false end
+  end
+  return true
+end
+
+-- Puts a state in place of the one before it; answers why not, if so. `limits`: so many of its lanes may run, or ''. `asking`: who
 -- takes it, from nobody but the lost.
 local function move(id, op, handle, next)
-  local h = call('HMGET', J(id), 'v', 'c', 'q', 'p', 'w', 'o', 'l', 'b', 'y')
+  local h = call('HMGET', J(id), 'v', 'c', 'q', 'p', 'w', 'o', 'l', 'b', 'y', 'r')
   if not h[1] then return 'absent' end
   if again and h[9] == op then return nil end
   if h[1] ~= next.before then return 'conflict' end
-  local c, o = h[2], h[6]
+  local c, o, r = h[2], h[6], h[10] or ''
   if tonumber(c) >= 2 then return 'finished' end
   if next.asking and c == '1' and (h[5] == next.asking or lives(h[5], next.now)) then return 'conflict' end
-  if next.most ~= '' and c == '0' and o ~= 'n' then
-    local running = call('HGET', P .. 'own:' .. o, '1')
-    if running and tonumber(running) >= tonumber(next.most) then return 'quota' end
-  end
-  quit(id, c, h[4], h[5], o)
+  if next.limits ~= '' and c == '0' and next.c == '1' and not fits(next.limits) then return 'full' end
+  if running then count(r, (next.c == '1' and 1 or 0) - (c == '1' and 1 or 0)) end
+  quit(id, c, h[4], h[5], o, r)
   local turn = next.due == '' and '' or h[3] .. next.due .. id
   local set = { 'v', next.version, 't', next.state, 'c', next.c, 'p', turn, 'w', next.w, 'y', op }
   if next.output then
@@ -159,7 +196,7 @@ local function move(id, op, handle, next)
     call('HINCRBY', P .. 'own:' .. o, 'b', next.bytes)
     call('HINCRBY', J(id), 'b', next.bytes)
   end
-  enter(id, next.c, turn, next.w, o)
+  enter(id, next.c, turn, next.w, o, r)
   if next.finished ~= '' and h[7] ~= '' then
     local x = plus(next.finished, h[7])
     call('HSET', J(id), 'x', x)

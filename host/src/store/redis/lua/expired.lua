@@ -10,7 +10,7 @@ for _, member in ipairs(call('ZRANGEBYLEX', P .. 'exp', from, '(' .. now .. stri
     rows[#rows + 1] = { id, h[1], h[2], h[3], h[4] }
   else
     local kept = cmsgpack.unpack(string.sub(member, 25))
-    quit(id, kept[1], '', '', kept[2])
+    quit(id, kept[1], '', '', kept[2], '')
     lighter(kept[2], kept[3])
     untag(id, kept[4])
     call('ZREM', P .. 'exp', member)

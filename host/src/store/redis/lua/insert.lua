@@ -1,6 +1,7 @@
 local handle, id, key, holds, created, spec, state, v, c = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local q, turn, w, o, ttl, x, bytes, g = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17], ARGV[18]
 local input, fi, ni, output, fo, no = ARGV[19], ARGV[20], ARGV[21], ARGV[22], ARGV[23], ARGV[24]
+local r = ARGV[25]
 
 local there = call('HGET', J(id), 's')
 if again and there == spec then return { 'new' } end
@@ -18,7 +19,7 @@ end
 if there then return { 'conflict' } end
 if not (whole(fi, ni) and whole(fo, no)) then return { 'gone' } end
 
-local set = { 's', spec, 't', state, 'v', v, 'c', c, 'q', q, 'p', turn, 'w', w, 'o', o, 'l', ttl, 'b', bytes, 'g', g }
+local set = { 's', spec, 't', state, 'v', v, 'c', c, 'q', q, 'p', turn, 'w', w, 'o', o, 'l', ttl, 'b', bytes, 'g', g, 'r', r }
 local function also(field, value)
   if value ~= '' then set[#set + 1], set[#set + 2] = field, value end
 end
@@ -32,7 +33,7 @@ call('HSET', J(id), unpack(set))
 if fi ~= '' then call('PERSIST', F(fi)) end
 if fo ~= '' then call('PERSIST', F(fo)) end
 if named then call('SET', named, id .. holds) end
-enter(id, c, turn, w, o)
+enter(id, c, turn, w, o, r)
 if o ~= 'n' then call('HINCRBY', P .. 'own:' .. o, 'b', bytes) end
 for _, tag in ipairs(tags(g)) do call('ZADD', P .. 't:' .. tag, 0, id) end
 if x ~= '' then

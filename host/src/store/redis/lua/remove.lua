@@ -4,10 +4,10 @@ if before then return tonumber(before) end
 local count = 0
 for at = 4, #ARGV do
   local id = ARGV[at]
-  local h = call('HMGET', J(id), 'c', 'p', 'w', 'o', 'b', 'g', 'x', 'k', 'fi', 'fo')
+  local h = call('HMGET', J(id), 'c', 'p', 'w', 'o', 'b', 'g', 'x', 'k', 'fi', 'fo', 'r')
   if h[1] then
     count = count + 1
-    quit(id, h[1], h[2], h[3], h[4])
+    quit(id, h[1], h[2], h[3], h[4], h[11] or '')
     lighter(h[4], h[5])
     untag(id, h[6])
     if h[7] then expires_not(id, h[7]) end

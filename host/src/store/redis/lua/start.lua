@@ -5,7 +5,7 @@ for at = 6, #ARGV, 9 do
   local id = ARGV[at]
   local why = move(id, op, handle, {
     before = ARGV[at + 1], version = ARGV[at + 2], state = ARGV[at + 3], c = ARGV[at + 4], due = ARGV[at + 5], w = ARGV[at + 6],
-    finished = ARGV[at + 7], most = ARGV[at + 8], asking = asking, now = now,
+    finished = ARGV[at + 7], limits = ARGV[at + 8], asking = asking, now = now,
   })
   if why then
     answers[#answers + 1] = { why }
