@@ -24,6 +24,7 @@ use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::otel;
 use crate::payload::Payload;
+use crate::policies::Policies;
 use crate::queue::Queue;
 use crate::quota::TenantUsage;
 use crate::request::Request;
@@ -80,6 +81,7 @@ pub(crate) struct Inner {
     /// Began with this host.
     pub(crate) steady: Steady,
     pub(crate) tenants: Arc<Tenants>,
+    pub(crate) policies: Policies,
     pub(crate) worker: WorkerId,
     /// Where the host does its work, whoever calls from wherever.
     pub(crate) runtime: tokio::runtime::Handle,
@@ -354,6 +356,7 @@ impl Inner {
         let (takes, began) = (settings.takes, settings.clock.now());
         let tenants = Arc::new(Tenants::new(settings.quotas.clone(), Arc::clone(&store), worker));
         Self {
+            policies: Policies::new(Arc::clone(&store), Arc::clone(tenants.quotas())),
             store,
             tenants,
             modules,
@@ -460,6 +463,7 @@ impl Inner {
 
     /// From a request to the spec of a job, or the reason why not.
     pub(crate) async fn spec(&self, request: Request) -> Result<Spec> {
+        let request = self.policies.complete(request).await?;
         request.webhook.iter().try_for_each(|url| webhook::admit(&self.settings.webhook, url))?;
         let (module, sandbox) = self.admit(&request).await?;
         let mut spec = request.spec(module, sandbox, self.settings.default_ttl, self.now());

@@ -279,9 +279,7 @@ pub fn loads(groups: impl IntoIterator<Item = (Group, u64, u64)>) -> Vec<Load> {
         let sum = sums.entry((group.queue, group.function)).or_default();
         *sum = (sum.0 + pending, sum.1 + running);
     }
-    sums.into_iter()
-        .map(|((queue, function), (pending, running))| Load { queue, function, pending, running })
-        .collect()
+    sums.into_iter().map(|((queue, function), (pending, running))| Load { queue, function, pending, running }).collect()
 }
 
 /// Where the next take begins to look, where there are more groups than one looks at.

@@ -46,15 +46,15 @@ pub struct Request {
     /// What each attempt may use and touch.
     #[serde(default)]
     pub sandbox: SandboxRequest,
-    /// How often to try.
-    #[serde(default)]
-    pub retry: Retry,
+    /// How often to try; `None`: as the policy of the function says, or [`Retry::default`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// Not to be started before this; `None`: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
-    /// Higher ones are started first; from -100 to 100.
-    #[serde(default)]
-    pub priority: i32,
+    /// Higher ones are started first; from -100 to 100. `None`: as the policy of the function says, or 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
     /// How long it is kept after it finished; `None`: as the host's default says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
@@ -89,9 +89,9 @@ impl Request {
             function: function.into(),
             input,
             sandbox: SandboxRequest::default(),
-            retry: Retry::default(),
+            retry: None,
             run_at: None,
-            priority: 0,
+            priority: None,
             ttl: None,
             key: None,
             principal: None,
@@ -120,8 +120,8 @@ impl Request {
         } = spec.options;
         Self {
             sandbox: sandbox.into(),
-            retry,
-            priority,
+            retry: Some(retry),
+            priority: Some(priority),
             ttl,
             principal,
             labels,
@@ -161,25 +161,22 @@ impl Request {
             let why = format!("{} bytes is over this host's limit of {input_limit}", self.input.len());
             return Err(Error::invalid("input", why));
         }
-        self.retry.bounded()?;
-        if !PRIORITIES.contains(&self.priority) {
-            let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
-            return Err(Error::invalid("priority", format!("{} is not between {least} and {most}", self.priority)));
-        }
+        self.retry.iter().try_for_each(Retry::bounded)?;
+        self.priority.map_or(Ok(()), priority)?;
         if self.labels.len() > LABELS {
             return Err(Error::invalid("labels", format!("{} are more than {LABELS}", self.labels.len())));
         }
         for (name, value) in &self.labels {
-            text("label", name, NAME_LIMIT)?;
+            text("label", name)?;
             if value.len() > VALUE_LIMIT {
                 return Err(Error::invalid("label", format!("its value is longer than {VALUE_LIMIT} bytes")));
             }
         }
-        self.key.iter().try_for_each(|key| text("idempotency key", &key.name, NAME_LIMIT))?;
-        self.principal.iter().try_for_each(|name| text("principal", name, NAME_LIMIT))?;
-        self.queue.iter().try_for_each(|name| text("queue", name, NAME_LIMIT))?;
-        self.concurrency_key.iter().try_for_each(|key| text("concurrency key", key, NAME_LIMIT))?;
-        self.module_name.iter().try_for_each(|name| text("module name", name, NAME_LIMIT))
+        self.key.iter().try_for_each(|key| text("idempotency key", &key.name))?;
+        self.principal.iter().try_for_each(|name| text("principal", name))?;
+        self.queue.iter().try_for_each(|name| text("queue", name))?;
+        self.concurrency_key.iter().try_for_each(|key| text("concurrency key", key))?;
+        self.module_name.iter().try_for_each(|name| text("module name", name))
     }
 
     /// The spec of a job, now that everything about it is known.
@@ -191,9 +188,9 @@ impl Request {
         let module_name = self.module_name.clone().or_else(alias);
         let options = Options {
             sandbox,
-            retry: self.retry,
+            retry: self.retry.unwrap_or_default(),
             run_at: self.run_at.unwrap_or(now),
-            priority: self.priority,
+            priority: self.priority.unwrap_or_default(),
             ttl: self.ttl.or(default_ttl),
             key: self.key,
             principal: self.principal,
@@ -208,12 +205,22 @@ impl Request {
     }
 }
 
-fn text(what: &'static str, text: &str, limit: usize) -> Result<()> {
+/// Whether a text can be a name.
+pub(crate) fn text(what: &'static str, text: &str) -> Result<()> {
     match text.len() {
         0 => Err(Error::invalid(what, "it is empty")),
-        len if len > limit => Err(Error::invalid(what, format!("it is longer than {limit} bytes"))),
+        len if len > NAME_LIMIT => Err(Error::invalid(what, format!("it is longer than {NAME_LIMIT} bytes"))),
         _ => Ok(()),
     }
+}
+
+/// Whether there is such a priority.
+pub(crate) fn priority(priority: i32) -> Result<()> {
+    if PRIORITIES.contains(&priority) {
+        return Ok(());
+    }
+    let (least, most) = (PRIORITIES.start(), PRIORITIES.end());
+    Err(Error::invalid("priority", format!("{priority} is not between {least} and {most}")))
 }
 
 #[cfg(test)]
@@ -229,9 +236,9 @@ mod tests {
         let mut long_label = request();
         long_label.labels.insert("l".repeat(NAME_LIMIT + 1), String::new());
         let mut no_attempt = request();
-        no_attempt.retry.attempts = 0;
+        no_attempt.retry = Some(Retry { attempts: 0, ..Retry::default() });
         let mut high = request();
-        high.priority = 101;
+        high.priority = Some(101);
         for (request, word) in [(long_label, "label"), (no_attempt, "attempts"), (high, "priority")] {
             assert!(request.bounded(100).unwrap_err().to_string().contains(word));
         }

@@ -78,6 +78,43 @@ impl FromStr for Backoff {
     }
 }
 
+/// Some of a [`Retry`]. What is `None` is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetryRequest {
+    /// [`Retry::attempts`].
+    pub attempts: Option<u32>,
+    /// [`Retry::delay`].
+    pub delay: Option<Duration>,
+    /// [`Retry::max_delay`]; where it is not said, no shorter than the delay.
+    pub max_delay: Option<Duration>,
+    /// [`Retry::backoff`].
+    pub backoff: Option<Backoff>,
+    /// [`Retry::jitter`].
+    pub jitter: Option<u8>,
+    /// [`Retry::on`].
+    pub on: Option<BTreeSet<FailureKind>>,
+}
+
+impl RetryRequest {
+    /// What is said, and `before`, or the default, for the rest; `None` where nothing is said at all.
+    #[must_use]
+    pub fn over(self, before: Option<&Retry>) -> Option<Retry> {
+        if self == Self::default() {
+            return None;
+        }
+        let before = before.cloned().unwrap_or_default();
+        let delay = self.delay.unwrap_or(before.delay);
+        Some(Retry {
+            attempts: self.attempts.unwrap_or(before.attempts),
+            delay,
+            max_delay: self.max_delay.unwrap_or(before.max_delay.max(delay)),
+            backoff: self.backoff.unwrap_or(before.backoff),
+            jitter: self.jitter.unwrap_or(before.jitter),
+            on: self.on.or(before.on),
+        })
+    }
+}
+
 impl Default for Retry {
     /// Three attempts, one and two seconds apart: enough for a worker that dies, or a guest that says it may work later.
     fn default() -> Self {

@@ -1,4 +1,5 @@
-//! Who works on a store: each host that takes what is due keeps a note of itself there, and looks for one that asks it to stop.
+//! Who works on a store: each host that takes what is due keeps a note of itself there, and looks for one that asks it to stop, and
+//! for policies that others have changed.
 //!
 //! The notes are for people. Who is alive, and whose jobs are lost, only the store says.
 
@@ -132,6 +133,14 @@ impl Inner {
         Ok(())
     }
 
+    /// Looks again for what may start, when others have changed how much may.
+    async fn look_for_policies(&self) -> Result<()> {
+        if self.policies.look().await?.0 {
+            self.stir();
+        }
+        Ok(())
+    }
+
     /// Takes itself off the list.
     pub(crate) async fn strike(&self) -> Result<()> {
         if !self.listed.load(Ordering::Acquire) {
@@ -173,6 +182,7 @@ pub(crate) async fn keep(host: Weak<Inner>) {
             .is_none_or(|(said, at)| at.elapsed() > AGAIN || WorkerInfo { seen: about.seen, ..said.clone() } != about);
         let done = async {
             inner.look_for_drain().await?;
+            inner.look_for_policies().await?;
             if news { inner.say(&about).await } else { Ok(()) }
         };
         match done.await {

@@ -10,9 +10,7 @@ use crate::ahead::is_light;
 use crate::builder::Takes;
 use crate::error::{Error, Result};
 use crate::host::Inner;
-use crate::id::JobId;
 use crate::job::{Job, Owner, Spec, State};
-use crate::lanes::Bounds;
 use crate::place::Places;
 use crate::queue::Turn;
 use crate::run;
@@ -55,7 +53,7 @@ impl Inner {
     fn reserve(&self, spec: &Spec) -> Option<Places> {
         let due = spec.options.run_at <= spec.created;
         // How many it has running only the store knows, which minds that when it starts what waits.
-        let bound = self.tenants.quotas().of(spec.options.principal.as_deref()).running.is_some();
+        let bound = self.policies.bound(spec);
         let takes_none = self.takes() == Takes::Nothing || self.draining.is_cancelled();
         if takes_none || !due || bound || self.backlog.load(Ordering::Acquire) {
             return None;
@@ -146,7 +144,7 @@ impl Inner {
             self.backlog.store(false, Ordering::Release);
             let now = self.now();
             let taken = match self.takes() {
-                Takes::Everything => self.store.take(&self.take(now, places.count(), None)).await,
+                Takes::Everything => self.take_due(now, places.count()).await,
                 Takes::Own => self.take_own(now).await,
                 Takes::Nothing => return Ok(None),
             };
@@ -222,7 +220,8 @@ impl Inner {
         let Some(turn) = self.own().pop(now) else {
             return Ok(Taken { next_due: self.own().next_due(), ..Taken::default() });
         };
-        match self.store.take(&self.take(now, 1, Some(turn.id))).await {
+        let take = Take { worker: self.worker, limit: 1, now, only: Some(turn.id), bounds: None };
+        match self.store.take(&take).await {
             Ok(taken) => {
                 let none = taken.started.is_empty() && taken.settled.is_empty();
                 // An answer with something in it, so that the caller asks again for the next.
@@ -236,10 +235,9 @@ impl Inner {
         }
     }
 
-    fn take(&self, now: Timestamp, limit: usize, only: Option<JobId>) -> Take {
-        let quotas = self.tenants.quotas();
-        let bounds = quotas.bound_running().then(|| Arc::new(Bounds::from(Arc::clone(quotas))));
-        Take { worker: self.worker, limit, now, only, bounds }
+    async fn take_due(&self, now: Timestamp, limit: usize) -> Result<Taken> {
+        let bounds = self.policies.current().await?.bounds.clone();
+        self.store.take(&Take { worker: self.worker, limit, now, only: None, bounds }).await
     }
 
     fn pause(&self, next: Option<Timestamp>) -> Duration {

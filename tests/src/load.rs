@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use au_host::{IdempotencyKey, KeyHolds, OCTETS, Payload, Request};
+use au_host::{IdempotencyKey, KeyHolds, OCTETS, Payload, Request, Retry};
 
 use crate::guest::ask;
 
@@ -23,8 +23,7 @@ pub fn request(number: u32, large: usize) -> Request {
     let more = if number % 5 == 4 { large } else { 0 };
     let mut request = Request { key: Some(key), input: input(number, more), ..ask(function, number) };
     // A worker that is killed in a test of kills is not the job's fault.
-    request.retry.attempts = 1000;
-    request.retry.delay = Duration::from_millis(1);
+    request.retry = Some(Retry { attempts: 1000, delay: Duration::from_millis(1), ..Retry::default() });
     request
 }
 

@@ -18,14 +18,41 @@ use proptest::prelude::*;
 /// Something done to a store. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Step {
-    Insert { key: Option<(u8, bool)>, delay: u8, priority: i8, ttl: Option<u8>, started: bool, tenant: Option<u8>, lanes: u8 },
-    InsertAgain { job: usize },
-    Take { worker: usize, limit: usize, bound: bool },
-    Change { job: usize, change: Change, stale: bool },
-    Remove { job: usize },
-    Log { job: usize, lines: usize },
-    Leave { worker: usize },
-    Wait { seconds: u8 },
+    Insert {
+        key: Option<(u8, bool)>,
+        delay: u8,
+        priority: i8,
+        ttl: Option<u8>,
+        started: bool,
+        tenant: Option<u8>,
+        lanes: u8,
+    },
+    InsertAgain {
+        job: usize,
+    },
+    Take {
+        worker: usize,
+        limit: usize,
+        bound: bool,
+    },
+    Change {
+        job: usize,
+        change: Change,
+        stale: bool,
+    },
+    Remove {
+        job: usize,
+    },
+    Log {
+        job: usize,
+        lines: usize,
+    },
+    Leave {
+        worker: usize,
+    },
+    Wait {
+        seconds: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

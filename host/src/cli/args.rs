@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{
-    Backoff, FailureKind, JobId, KeyHolds, Missed, ModuleName, Overlap, ScheduleName, Scope, Status, WebhookUrl,
-    WorkerId,
-};
+use au_host::{JobId, KeyHolds, Missed, ModuleName, Overlap, ScheduleName, Scope, Status, WebhookUrl, WorkerId};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::logging::Format;
+use super::queue_args::{Function, Queue, Retry};
 use au_host::units::{self, Binding, Size};
 
 /// Runs functions compiled to WebAssembly as sandboxed, durable jobs.
@@ -111,6 +109,12 @@ pub(crate) enum Verb {
     /// Add, list, name and remove modules
     #[command(subcommand)]
     Module(Module),
+    /// Show queues, and say how many of their jobs may run at once
+    #[command(subcommand)]
+    Queue(Queue),
+    /// The same of functions, in whatever queue, and what their jobs have that do not say
+    #[command(subcommand)]
+    Function(Function),
     /// Make, list and remove the tokens that `serve` asks for
     #[command(subcommand)]
     Token(Token),
@@ -302,27 +306,17 @@ pub(crate) struct Settings {
     /// Grant random bytes
     #[arg(long)]
     pub(crate) random: bool,
-    /// Attempts in all, when a worker dies or the function says that it may work later [default: 3]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) attempts: Option<u32>,
-    /// Rest before the second attempt [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = units::time)]
-    pub(crate) retry_delay: Option<Duration>,
-    /// Longest rest between two attempts [default: 1m, or --retry-delay]
-    #[arg(long, value_name = "TIME", value_parser = units::time)]
-    pub(crate) max_retry_delay: Option<Duration>,
-    /// How rests grow: exponential, linear or constant [default: exponential]
-    #[arg(long, value_name = "HOW")]
-    pub(crate) backoff: Option<Backoff>,
-    /// By how much of it, in percent, a rest may be shorter, so that many do not come back at once [default: 0]
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) jitter: Option<u8>,
-    /// Try again after these kinds of failure: failed,trap,timed-out [default: transient,lost]
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    pub(crate) retry_on: Vec<FailureKind>,
+    #[command(flatten)]
+    pub(crate) retry: Retry,
     /// Higher ones are started first
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) priority: Option<i32>,
+    /// The queue to wait in, which may bound how many run (`au-host queue`) [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Of the jobs with the same, no more run than their queue allows of each
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) concurrency_key: Option<String>,
     /// How long it is kept after it finished [default: until it is removed]
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) ttl: Option<Duration>,

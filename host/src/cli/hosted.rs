@@ -5,10 +5,12 @@ use std::time::Duration;
 use au_host::registry::{Listed, ModuleInfo};
 use au_host::store::Filter;
 use au_host::{
-    Client, Digest, Handle, JobId, Local, ModuleName, ModuleRef, Removed, Request, Result, Schedule, ScheduleInfo,
-    ScheduleName, Summary,
+    Client, Digest, FunctionInfo, FunctionPolicy, Handle, JobId, Local, ModuleName, ModuleRef, QueueInfo, QueuePolicy,
+    Removed, Request, Result, Schedule, ScheduleInfo, ScheduleName, Summary, WorkerId, WorkerInfo,
 };
 use bytes::Bytes;
+
+use super::queue_args::Named;
 
 /// The host that a command asks.
 #[derive(Debug)]
@@ -145,6 +147,86 @@ impl Hosted {
         match self {
             Self::Here(local) => local.host().schedules(None).run(name).await,
             Self::There(client) => client.run_schedule(name).await,
+        }
+    }
+
+    pub(crate) async fn queues(&self) -> Result<Vec<QueueInfo>> {
+        match self {
+            Self::Here(local) => local.host().queues().await,
+            Self::There(client) => client.queues().await,
+        }
+    }
+
+    pub(crate) async fn queue(&self, name: &str) -> Result<QueueInfo> {
+        match self {
+            Self::Here(local) => local.host().queue(name).await,
+            Self::There(client) => client.queue(name).await,
+        }
+    }
+
+    pub(crate) async fn set_queue(&self, name: &str, policy: QueuePolicy) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().set_queue(name, policy).await,
+            Self::There(client) => client.set_queue(name, policy).await,
+        }
+    }
+
+    /// Pauses a queue, or goes on with it.
+    pub(crate) async fn pause_queue(&self, name: &str, paused: bool) -> Result<()> {
+        match (self, paused) {
+            (Self::Here(local), true) => local.host().pause_queue(name).await,
+            (Self::Here(local), false) => local.host().resume_queue(name).await,
+            (Self::There(client), true) => client.pause_queue(name).await,
+            (Self::There(client), false) => client.resume_queue(name).await,
+        }
+    }
+
+    pub(crate) async fn remove_queue(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().remove_queue(name).await,
+            Self::There(client) => client.remove_queue(name).await,
+        }
+    }
+
+    pub(crate) async fn function_policies(&self) -> Result<Vec<FunctionInfo>> {
+        match self {
+            Self::Here(local) => local.host().function_policies().await,
+            Self::There(client) => client.function_policies().await,
+        }
+    }
+
+    pub(crate) async fn function_policy(&self, Named { module, function }: &Named) -> Result<FunctionInfo> {
+        match self {
+            Self::Here(local) => local.host().function_policy(module, function).await,
+            Self::There(client) => client.function_policy(module, function).await,
+        }
+    }
+
+    pub(crate) async fn set_function(&self, Named { module, function }: &Named, policy: FunctionPolicy) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().set_function(module, function, policy).await,
+            Self::There(client) => client.set_function(module, function, policy).await,
+        }
+    }
+
+    pub(crate) async fn remove_function(&self, Named { module, function }: &Named) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().remove_function(module, function).await,
+            Self::There(client) => client.remove_function(module, function).await,
+        }
+    }
+
+    pub(crate) async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        match self {
+            Self::Here(local) => local.host().workers().await,
+            Self::There(client) => client.workers().await,
+        }
+    }
+
+    pub(crate) async fn drain(&self, worker: WorkerId) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().drain(worker).await,
+            Self::There(client) => client.drain(worker).await,
         }
     }
 

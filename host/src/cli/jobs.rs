@@ -69,6 +69,12 @@ fn described(standing: &Standing) -> String {
     let name = job.options.module_name.as_deref().unwrap_or("");
     fact("function", format!("{} of {name} {}", job.function, job.module));
     fact("created", job.created.to_string());
+    if let Some(queue) = &job.options.queue {
+        fact("queue", queue.clone());
+    }
+    if let Some(key) = &job.options.concurrency_key {
+        fact("key", key.clone());
+    }
     if let Some(run_at) = job.run_at.filter(|run_at| *run_at > job.created) {
         fact("due", run_at.to_string());
     }

@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 mod events;
 mod follow;
+mod function;
 mod hosted;
 #[cfg(feature = "http")]
 mod http_section;
@@ -23,6 +24,8 @@ mod otel;
 mod otel;
 mod output;
 mod place;
+mod queue;
+mod queue_args;
 mod quota_section;
 mod result;
 mod run;
@@ -137,6 +140,8 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Cleanup { older_than } => jobs::cleanup(place, out, older_than).await,
         Verb::Functions { target } => modules::functions(place, out, target).await,
         Verb::Module(command) => modules::module(place, out, command).await,
+        Verb::Queue(command) => queue::queue(place, out, command).await,
+        Verb::Function(command) => function::function(place, out, command).await,
         Verb::Token(command) => {
             place.must_be_nowhere_else("token")?;
             token::token(place, out, command).await
@@ -151,10 +156,7 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
             place.must_be_here("work")?;
             work::work(place, out, command).await
         }
-        Verb::Worker { verb: Some(command), .. } => {
-            place.must_be_nowhere_else("worker")?;
-            worker::worker(place, out, command).await
-        }
+        Verb::Worker { verb: Some(command), .. } => worker::worker(place, out, command).await,
         Verb::Worker { verb: None, work } => {
             place.must_be_here("worker")?;
             work::work(place, out, work).await

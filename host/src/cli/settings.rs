@@ -1,6 +1,6 @@
 //! How a job is run and kept, as options say it.
 
-use au_host::{Clock, DirGrant, Error, IdempotencyKey, Request, Retry, SandboxRequest};
+use au_host::{Clock, DirGrant, Error, IdempotencyKey, Request, SandboxRequest};
 
 use super::args::Settings;
 use super::trouble::Result;
@@ -10,16 +10,10 @@ impl Settings {
     /// Writes what was asked for into the request.
     pub(crate) fn apply(&self, request: &mut Request) -> Result {
         request.sandbox = self.sandbox()?;
-        let default = Retry::default();
-        request.retry = Retry {
-            attempts: self.attempts.unwrap_or(default.attempts),
-            delay: self.retry_delay.unwrap_or(default.delay),
-            max_delay: self.max_retry_delay.unwrap_or(default.max_delay.max(self.retry_delay.unwrap_or_default())),
-            backoff: self.backoff.unwrap_or_default(),
-            jitter: self.jitter.unwrap_or_default(),
-            on: (!self.retry_on.is_empty()).then(|| self.retry_on.iter().copied().collect()),
-        };
-        request.priority = self.priority.unwrap_or(0);
+        request.retry = self.retry.asked().over(None);
+        request.priority = self.priority;
+        request.queue = self.queue.clone();
+        request.concurrency_key = self.concurrency_key.clone();
         request.ttl = self.ttl;
         request.run_at = self.delay.map(|delay| Clock::system().now().plus(delay));
         request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: self.key_holds.unwrap_or_default() });

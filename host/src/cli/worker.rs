@@ -9,12 +9,12 @@ use super::place::Place;
 use super::trouble::Result;
 
 pub(crate) async fn worker(place: &Place, out: Out, command: args::Worker) -> Result {
-    let local = place.open(au_host::Takes::Nothing, None).await?;
+    let host = place.look().await?;
     match command {
-        args::Worker::List => list(out, &local.host().workers().await?),
+        args::Worker::List => list(out, &host.workers().await?),
         args::Worker::Drain { ids } => {
             for id in ids {
-                local.host().drain(id).await?;
+                host.drain(id).await?;
                 out.note(&format!("worker {id} takes nothing new from now on, and ends once nothing runs there"));
             }
             Ok(())

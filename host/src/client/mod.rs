@@ -30,6 +30,7 @@ pub(crate) mod parcel;
 mod post;
 mod problem;
 mod query;
+mod queues;
 mod schedules;
 mod url;
 mod verbs;

@@ -66,15 +66,19 @@ pub(super) fn sandbox(query: &mut Query, asked: &SandboxRequest) {
 pub(super) fn job(query: &mut Query, request: &Request) -> Result<()> {
     query.maybe("key-holds", request.key.as_ref().map(|key| key.holds).filter(|holds| *holds != KeyHolds::WhileKept));
     sandbox(query, &request.sandbox);
-    query.add("attempts", request.retry.attempts);
-    query.time("retry-delay", Some(request.retry.delay));
-    query.time("max-retry-delay", Some(request.retry.max_delay));
-    query.add("backoff", request.retry.backoff);
-    query.add("jitter", request.retry.jitter);
-    for kind in request.retry.on.iter().flatten() {
-        query.add("retry-on", kind);
+    if let Some(retry) = &request.retry {
+        query.add("attempts", retry.attempts);
+        query.time("retry-delay", Some(retry.delay));
+        query.time("max-retry-delay", Some(retry.max_delay));
+        query.add("backoff", retry.backoff);
+        query.add("jitter", retry.jitter);
+        for kind in retry.on.iter().flatten() {
+            query.add("retry-on", kind);
+        }
     }
-    query.add("priority", request.priority);
+    query.maybe("priority", request.priority);
+    query.maybe("queue", request.queue.as_ref());
+    query.maybe("concurrency-key", request.concurrency_key.as_ref());
     query.time("ttl", request.ttl);
     query.maybe("run-at", request.run_at);
     for (name, value) in &request.labels {

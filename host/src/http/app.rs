@@ -17,7 +17,8 @@ use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
 use super::{
-    bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, schedules, stats, submit, upload, usage,
+    bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload,
+    usage, workers,
 };
 use crate::host::Host;
 use crate::local::Local;
@@ -166,6 +167,17 @@ fn routes() -> Router<App> {
         .route("/v1/schedules/{name}/pause", post(schedules::pause))
         .route("/v1/schedules/{name}/resume", post(schedules::resume))
         .route("/v1/schedules/{name}/run", post(schedules::run))
+        .route("/v1/queues", get(queues::list))
+        .route("/v1/queues/{queue}", get(queues::show).put(queues::set).delete(queues::remove))
+        .route("/v1/queues/{queue}/pause", post(queues::pause))
+        .route("/v1/queues/{queue}/resume", post(queues::resume))
+        .route("/v1/functions", get(queues::list_functions))
+        .route(
+            "/v1/functions/{module}/{function}",
+            get(queues::show_function).put(queues::set_function).delete(queues::remove_function),
+        )
+        .route("/v1/workers", get(workers::list))
+        .route("/v1/workers/{worker}/drain", post(workers::drain))
         .route("/v1/stats", get(stats::stats))
         .route("/v1/usage", get(usage::usage))
         .route("/healthz", get(health::alive))

@@ -51,6 +51,7 @@ mod peers;
 mod principal;
 mod problem;
 mod query;
+mod queues;
 mod request_id;
 mod schedules;
 mod server;
@@ -60,6 +61,7 @@ mod template;
 mod tls;
 mod upload;
 mod usage;
+mod workers;
 
 pub use config::{Auth, HttpConfig, HttpLimits};
 pub use listen::Listen;

@@ -11,7 +11,10 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, schedules, stats, submit, upload, usage};
+use super::{
+    bulk, call, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload, usage,
+    workers,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,6 +49,18 @@ use super::{bulk, call, events, health, job, jobs, logs, metrics, modules, sched
         schedules::resume,
         schedules::run,
         usage::usage,
+        queues::list,
+        queues::show,
+        queues::set,
+        queues::remove,
+        queues::pause,
+        queues::resume,
+        queues::list_functions,
+        queues::show_function,
+        queues::set_function,
+        queues::remove_function,
+        workers::list,
+        workers::drain,
         health::alive,
         health::ready,
         metrics::metrics,
@@ -229,6 +244,80 @@ struct Quota {
     fuel_per_day: Option<u64>,
 }
 
+/// A queue: how many of its jobs wait and run, and how many may.
+#[derive(ToSchema)]
+pub(super) struct Queue {
+    name: String,
+    concurrency: Option<u64>,
+    per_function: Option<u64>,
+    per_key: Option<u64>,
+    paused: bool,
+    /// Null to a tenant, as `running`.
+    pending: Option<u64>,
+    running: Option<u64>,
+}
+
+/// How many jobs of a queue may run at one time, over all hosts; null is as many as there is room for.
+#[derive(ToSchema)]
+pub(super) struct QueuePolicy {
+    /// In all.
+    #[schema(minimum = 1)]
+    concurrency: Option<u64>,
+    /// Of each function.
+    #[schema(minimum = 1)]
+    per_function: Option<u64>,
+    /// Of each concurrency key.
+    #[schema(minimum = 1)]
+    per_key: Option<u64>,
+    /// Nothing of it starts.
+    paused: Option<bool>,
+}
+
+/// How the jobs of a function are run.
+#[derive(ToSchema)]
+pub(super) struct FunctionPolicy {
+    /// How many at one time, over all hosts.
+    #[schema(minimum = 1)]
+    concurrency: Option<u64>,
+    /// None of its jobs starts.
+    paused: Option<bool>,
+    /// The queue of jobs that name none.
+    queue: Option<String>,
+    /// The retries of jobs that say nothing of them, as in the options of a job.
+    retry: Option<serde_json::Value>,
+    /// The priority of jobs that have none of their own.
+    #[schema(minimum = -100, maximum = 100)]
+    priority: Option<i32>,
+}
+
+/// A function: how many of its jobs wait and run, and how they are run.
+#[derive(ToSchema)]
+pub(super) struct FunctionOfJobs {
+    module: String,
+    function: String,
+    #[serde(flatten)]
+    policy: FunctionPolicy,
+    /// Null to a tenant, as `running`.
+    pending: Option<u64>,
+    running: Option<u64>,
+}
+
+/// A host that takes what is due.
+#[derive(ToSchema)]
+pub(super) struct Worker {
+    id: String,
+    machine: String,
+    process: u32,
+    version: String,
+    started: String,
+    /// When it was last heard of.
+    seen: String,
+    slots: u64,
+    running: u64,
+    labels: serde_json::Value,
+    draining: bool,
+}
+
 /// A module.
 #[derive(ToSchema)]
 #[schema(as = Module)]
@@ -368,6 +457,10 @@ pub(super) struct KeptOptions {
     retry_on: Option<Vec<String>>,
     /// Higher ones are started first; from -100 to 100.
     priority: Option<i32>,
+    /// The queue to wait in, which may bound how many run; else the one that is named `default`.
+    queue: Option<String>,
+    /// Of the jobs with the same, no more run than their queue allows of each.
+    concurrency_key: Option<String>,
     /// How long it is kept after it finished.
     ttl: Option<String>,
     /// Notes to find it by: NAME=VALUE.

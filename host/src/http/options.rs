@@ -6,6 +6,7 @@ use super::problem::Result;
 use super::query::{Query, bad};
 use crate::clock::Clock;
 use crate::request::Request;
+use crate::retry::RetryRequest;
 use crate::sandbox::{DirGrant, Grants, SandboxRequest};
 use crate::time::Timestamp;
 use crate::units::{Binding, Size};
@@ -45,23 +46,20 @@ fn grants(query: &mut Query) -> Result<Grants> {
 /// Writes how a job is to be kept and tried into the request, too.
 pub(super) fn job(query: &mut Query, request: &mut Request) -> Result<()> {
     sandbox(query, request)?;
-    if let Some(attempts) = query.value("attempts")? {
-        request.retry.attempts = attempts;
-    }
-    if let Some(delay) = query.time("retry-delay")? {
-        request.retry.delay = delay;
-        request.retry.max_delay = request.retry.max_delay.max(delay);
-    }
-    if let Some(longest) = query.time("max-retry-delay")? {
-        request.retry.max_delay = longest;
-    }
-    request.retry.backoff = query.value("backoff")?.unwrap_or_default();
-    request.retry.jitter = query.value("jitter")?.unwrap_or_default();
     let on = query.all("retry-on");
-    if !on.is_empty() {
-        request.retry.on = Some(on.iter().map(|kind| kind.parse()).collect::<crate::error::Result<_>>()?);
+    let on = (!on.is_empty()).then(|| on.iter().map(|kind| kind.parse()).collect::<crate::error::Result<_>>());
+    request.retry = RetryRequest {
+        attempts: query.value("attempts")?,
+        delay: query.time("retry-delay")?,
+        max_delay: query.time("max-retry-delay")?,
+        backoff: query.value("backoff")?,
+        jitter: query.value("jitter")?,
+        on: on.transpose()?,
     }
-    request.priority = query.value("priority")?.unwrap_or(0);
+    .over(None);
+    request.priority = query.value("priority")?;
+    request.queue = query.text("queue")?;
+    request.concurrency_key = query.text("concurrency-key")?;
     request.ttl = query.time("ttl")?;
     request.run_at = run_at(query)?;
     request.labels = named(query, "label")?;

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use super::problem::{Problem, Result};
 use crate::error::{Error, Misuse};
-use crate::id::{JobId, ModuleName, ModuleRef, shorten};
+use crate::id::{JobId, ModuleName, ModuleRef, WorkerId, shorten};
 use crate::schedule::ScheduleName;
 
 /// Longest name of a function that is looked for.
@@ -29,6 +29,21 @@ pub(super) struct AliasPath(pub(super) ModuleName);
 /// The schedule that a path names.
 #[derive(Clone, Debug)]
 pub(super) struct SchedulePath(pub(super) ScheduleName);
+
+/// The queue that a path names.
+#[derive(Clone, Debug)]
+pub(super) struct QueuePath(pub(super) String);
+
+/// The worker that a path names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WorkerPath(pub(super) WorkerId);
+
+/// The function that a path names, of whatever module is asked for by that name.
+#[derive(Clone, Debug)]
+pub(super) struct LanePath {
+    pub(super) module: String,
+    pub(super) function: String,
+}
 
 /// The function that a path names.
 #[derive(Clone, Debug)]
@@ -84,6 +99,40 @@ impl<S: Send + Sync> FromRequestParts<S> for SchedulePath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         Ok(Self(part(&params(parts).await?, "name")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for QueuePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        Ok(Self(named(&params(parts).await?, "queue")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WorkerPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        Ok(Self(part(&params(parts).await?, "worker")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for LanePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let params = params(parts).await?;
+        Ok(Self { module: named(&params, "module")?, function: named(&params, "function")? })
+    }
+}
+
+/// A part of the path that can be any name.
+fn named(params: &RawPathParams, name: &'static str) -> Result<String> {
+    let text = value(params, name);
+    match crate::request::text(name, text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(Problem(Error::request(Misuse::BadId, error.to_string()))),
     }
 }
 

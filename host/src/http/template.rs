@@ -1,7 +1,7 @@
 //! The templates of the routes: what a request is called by in logs, metrics and traces, where what a caller made up has no place.
 
 /// All there are; those that are asked for most come first.
-pub(super) const TEMPLATES: [&str; 28] = [
+pub(super) const TEMPLATES: [&str; 36] = [
     "/v1/call/{module}/{function}",
     "/v1/submit/{module}/{function}",
     "/v1/jobs/{id}",
@@ -22,6 +22,14 @@ pub(super) const TEMPLATES: [&str; 28] = [
     "/v1/schedules/{name}/pause",
     "/v1/schedules/{name}/resume",
     "/v1/schedules/{name}/run",
+    "/v1/queues",
+    "/v1/queues/{queue}",
+    "/v1/queues/{queue}/pause",
+    "/v1/queues/{queue}/resume",
+    "/v1/functions",
+    "/v1/functions/{module}/{function}",
+    "/v1/workers",
+    "/v1/workers/{worker}/drain",
     "/v1/stats",
     "/v1/usage",
     "/healthz",

@@ -14,7 +14,7 @@ pub(super) async fn metadata(local: Local) {
     let mut request = ask("log", 5);
     request.labels.insert("batch".into(), "7".into());
     request.sandbox.fuel = Some(1_000_000);
-    request.priority = 3;
+    request.priority = Some(3);
     let handle = local.host().submit(request).await.unwrap();
     let job = handle.wait(LONG).await.unwrap();
     assert_eq!(job.options.labels["batch"], "7");

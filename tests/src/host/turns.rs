@@ -54,14 +54,14 @@ fn quick() -> Retry {
 
 /// A31
 pub(super) async fn retried(local: Local) {
-    let handle = local.host().submit(Request { retry: quick(), ..ask("yes-third", 3) }).await.unwrap();
+    let handle = local.host().submit(Request { retry: Some(quick()), ..ask("yes-third", 3) }).await.unwrap();
     let job = handle.wait(LONG).await.unwrap();
     assert_eq!((job.status, job.attempt), (Status::Completed, 3));
 }
 
 /// A31
 pub(super) async fn retried_in_vain(local: Local) {
-    let handle = local.host().submit(Request { retry: quick(), ..ask("never", 0) }).await.unwrap();
+    let handle = local.host().submit(Request { retry: Some(quick()), ..ask("never", 0) }).await.unwrap();
     let job = handle.wait(LONG).await.unwrap();
     assert_eq!((job.status, job.attempt), (Status::Failed, 3));
     assert_eq!(job.failure.unwrap().message, "as it was told");
@@ -69,13 +69,13 @@ pub(super) async fn retried_in_vain(local: Local) {
 
 /// A31
 pub(super) async fn not_retried(local: Local) {
-    let handle = local.host().submit(Request { retry: quick(), ..ask("fail", 0) }).await.unwrap();
+    let handle = local.host().submit(Request { retry: Some(quick()), ..ask("fail", 0) }).await.unwrap();
     assert_eq!(handle.wait(LONG).await.unwrap().attempt, 1);
 }
 
 /// A31
 pub(super) async fn retried_on(local: Local) {
-    let on = |kinds: &[FailureKind]| Retry { on: Some(kinds.iter().copied().collect()), ..quick() };
+    let on = |kinds: &[FailureKind]| Some(Retry { on: Some(kinds.iter().copied().collect()), ..quick() });
     let retry = on(&[FailureKind::Failed]);
     let handle = local.host().submit(Request { retry, ..ask("fail", 0) }).await.unwrap();
     assert_eq!(handle.wait(LONG).await.unwrap().attempt, 3);
@@ -98,7 +98,7 @@ pub(super) async fn priority(local: Local) {
         blocking.push(local.host().submit(ask("spin", 0)).await.unwrap());
     }
     let mut waiting = Vec::new();
-    for priority in [0, 5, -5, 9] {
+    for priority in [0, 5, -5, 9].map(Some) {
         waiting.push(local.host().submit(Request { priority, ..ask("echo", 0) }).await.unwrap());
     }
     for handle in blocking {

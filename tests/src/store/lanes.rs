@@ -67,7 +67,11 @@ pub(super) async fn of_a_queue(store: Arc<dyn Store>) {
     let wider = queues([("mail", queue(3)), ("default", queue(3))]);
     assert_eq!(ids(&started(&store, one, 100, &wider).await), ids(&some[2..3]), "another limit, another bound");
     let free = store.take(&jobs::take(one, 100)).await.unwrap().started;
-    assert_eq!(ids(&free), [&ids(&some[3..])[..], &[unnamed.spec.id]].concat(), "one that names no queue is in the default one");
+    assert_eq!(
+        ids(&free),
+        [&ids(&some[3..])[..], &[unnamed.spec.id]].concat(),
+        "one that names no queue is in the default one"
+    );
 }
 
 pub(super) async fn of_a_function(store: Arc<dyn Store>) {
@@ -98,7 +102,8 @@ pub(super) async fn of_a_function(store: Arc<dyn Store>) {
 
 pub(super) async fn of_a_key(store: Arc<dyn Store>) {
     let worker = hire(&store).await;
-    let jobs = [with_key("q", "x"), with_key("q", "x"), with_key("q", "y"), in_queue("q"), in_queue("q"), with_key("r", "x")];
+    let jobs =
+        [with_key("q", "x"), with_key("q", "x"), with_key("q", "y"), in_queue("q"), in_queue("q"), with_key("r", "x")];
     insert_all(&store, &jobs).await;
     let bounds = queues([("q", QueueBounds { per_key: NonZeroU64::new(1), ..QueueBounds::default() })]);
     let first = started(&store, worker, 100, &bounds).await;
@@ -229,7 +234,10 @@ pub(super) async fn many_groups(store: Arc<dyn Store>) {
     const GROUPS: usize = 1200;
     let worker = hire(&store).await;
     let jobs: Vec<_> = (0..GROUPS).map(|number| with_key("q", &format!("key {number:04}"))).collect();
-    insert_all(&store, &jobs).await;
+    // A few at a time, for a handle may be opened for each.
+    for jobs in jobs.chunks(50) {
+        insert_all(&store, jobs).await;
+    }
     let bounds = queues([("q", QueueBounds { per_key: NonZeroU64::new(1), ..QueueBounds::default() })]);
     let mut taken = Vec::new();
     loop {
@@ -251,7 +259,10 @@ pub(super) async fn not_due(store: Arc<dyn Store>) {
     let bounds = queues([("q", queue(1))]);
     let taken = store.take(&take(worker, 10, &bounds)).await.unwrap();
     assert_eq!((taken.started.len(), taken.next_due), (1, Some(after(9))), "it is no use to look for what has no room");
-    store.advance(taken.started[0].spec.id, &jobs::finished(&taken.started[0], worker, jobs::output("x"))).await.unwrap();
+    store
+        .advance(taken.started[0].spec.id, &jobs::finished(&taken.started[0], worker, jobs::output("x")))
+        .await
+        .unwrap();
     let due = store.take(&take(worker, 0, &bounds)).await.unwrap().next_due;
     assert!(due.is_some_and(|due| due <= NOW), "{due:?}");
 }
@@ -305,7 +316,8 @@ async fn race(stores: &[Arc<dyn Store>]) {
 pub(super) async fn loads(store: Arc<dyn Store>) {
     let worker = hire(&store).await;
     assert!(store.loads().await.unwrap().is_empty());
-    let jobs = [in_queue("q"), with_key("q", "x"), with_key("q", "y"), jobs::running(in_queue("q"), worker), jobs::job()];
+    let jobs =
+        [in_queue("q"), with_key("q", "x"), with_key("q", "y"), jobs::running(in_queue("q"), worker), jobs::job()];
     insert_all(&store, &jobs).await;
     let load = |queue: &str, function: &str, pending, running| Load {
         queue: queue.into(),

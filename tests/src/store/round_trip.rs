@@ -45,7 +45,7 @@ fn full() -> Job {
             max_delay: Duration::MAX,
             backoff: Backoff::Linear,
             jitter: 100,
-            on: Some([FailureKind::Failed, FailureKind::Lost].into()),
+            on: Some([FailureKind::Transient, FailureKind::Lost].into()),
         },
         run_at: Timestamp::from_micros(i64::MIN),
         priority: i32::MIN,

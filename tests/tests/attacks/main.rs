@@ -146,7 +146,8 @@ async fn with_canary<T>(local: &Local, attack: impl Future<Output = T>) -> T {
 }
 
 async fn sing(local: &Local, number: u32) {
-    let job = local.host().submit(Request { priority: 100, ..ask("echo", number) }).await.expect("the canary is kept");
+    let job =
+        local.host().submit(Request { priority: Some(100), ..ask("echo", number) }).await.expect("the canary is kept");
     let song = job.result(LONG).await.expect("the canary sings");
     assert_eq!(song.bytes()[..], number.to_le_bytes());
 }

@@ -135,7 +135,7 @@ async fn one_that_fails_for_now_is_kept_as_pending_and_tried_again() {
     let (writes, puppet) = (Writes::default(), Puppet::new());
     let host = host(&writes, &puppet).await;
     let request =
-        Request { retry: Retry { delay: std::time::Duration::ZERO, ..Retry::default() }, ..ask("fails-once") };
+        Request { retry: Some(Retry { delay: std::time::Duration::ZERO, ..Retry::default() }), ..ask("fails-once") };
     known(&host, &request, &writes).await;
     let handle = host.submit(request).await.unwrap();
     let job = handle.wait(LONG).await.unwrap();

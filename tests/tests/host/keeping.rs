@@ -93,8 +93,8 @@ async fn a_job_of_ones_own_keeps_its_turn_when_it_could_not_be_taken_at_once() {
     let hooks = FirstTakeOfOneFails(AtomicUsize::new(0));
     let host = builder(hooked(&store, hooks), &puppet).takes(Takes::Own).build().await.unwrap();
     let due = now().plus(Duration::from_millis(200));
-    let first = Request { priority: 9, run_at: Some(due), ..ask("echo") };
-    let second = Request { priority: 5, run_at: Some(due), ..ask("echo") };
+    let first = Request { priority: Some(9), run_at: Some(due), ..ask("echo") };
+    let second = Request { priority: Some(5), run_at: Some(due), ..ask("echo") };
     let (second, first) = (host.submit(second).await.unwrap(), host.submit(first).await.unwrap());
     let (second, first) = (second.wait(LONG).await.unwrap(), first.wait(LONG).await.unwrap());
     assert!(first.started < second.started, "{first:?} {second:?}");

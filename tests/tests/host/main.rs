@@ -49,7 +49,7 @@ pub(crate) fn builder(store: Arc<dyn Store>, puppet: &Arc<Puppet>) -> Builder {
 
 pub(crate) fn ask(function: &str) -> Request {
     let request = Request::new("any".parse().unwrap(), function, Payload::json(&[7]).unwrap());
-    Request { retry: Retry::never(), ..request }
+    Request { retry: Some(Retry::never()), ..request }
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -52,6 +52,10 @@ class Options:
     retry_on: Sequence[str] | None = None
     #: Higher ones are started first; from -100 to 100.
     priority: int | None = None
+    #: The queue to wait in, which may bound how many run.
+    queue: str | None = None
+    #: Of the jobs with the same, no more run than their queue allows of each.
+    concurrency_key: str | None = None
     #: How long it is kept after it finished.
     ttl: Time | None = None
     #: Start no earlier than this long from now.

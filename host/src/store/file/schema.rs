@@ -282,7 +282,8 @@ fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
 
 /// What only the records of unfinished jobs tell. A damaged one is in no lane: it is set aside by whoever takes it.
 fn fill_lanes(transaction: &Connection) -> rusqlite::Result<()> {
-    let mut jobs = transaction.prepare("SELECT id, spec FROM job WHERE status < 2 AND id > ?1 ORDER BY id LIMIT 256")?;
+    let mut jobs =
+        transaction.prepare("SELECT id, spec FROM job WHERE status < 2 AND id > ?1 ORDER BY id LIMIT 256")?;
     let mut update = transaction.prepare("UPDATE job SET lanes = ?2 WHERE id = ?1")?;
     let mut after = Vec::new();
     loop {

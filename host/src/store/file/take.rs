@@ -169,12 +169,7 @@ impl Taking {
     }
 
     /// At most so many of them, priority by priority: what is due later is never looked at.
-    fn pending_of(
-        &self,
-        connection: &Connection,
-        whose: Whose<'_>,
-        wanted: usize,
-    ) -> rusqlite::Result<Vec<Turn>> {
+    fn pending_of(&self, connection: &Connection, whose: Whose<'_>, wanted: usize) -> rusqlite::Result<Vec<Turn>> {
         let now = self.take.now.as_micros();
         let mut turns = Vec::new();
         let mut below = i64::MAX;
@@ -205,11 +200,7 @@ impl Taking {
     }
 
     /// When the first job falls due of those that have room.
-    fn next_due(
-        &self,
-        connection: &Connection,
-        waiting: Option<&Waiting<'_>>,
-    ) -> rusqlite::Result<Option<Timestamp>> {
+    fn next_due(&self, connection: &Connection, waiting: Option<&Waiting<'_>>) -> rusqlite::Result<Option<Timestamp>> {
         let Some(waiting) = waiting else { return next_due(connection, Whose::All) };
         let mut first = None;
         for (at, _) in waiting.open() {

@@ -190,7 +190,8 @@ async fn migrate(session: &Session, address: &Address) -> std::result::Result<()
 /// What only the records of unfinished jobs tell. A damaged one is in no lane: it is set aside by whoever takes it.
 async fn fill_lanes(session: &Session) -> std::result::Result<(), Trouble> {
     let find = "SELECT id, spec FROM job WHERE status < 2 AND id > $1 ORDER BY id LIMIT 256";
-    let fill = "UPDATE job SET lanes = n.lanes FROM unnest($1::uuid[], $2::bytea[]) AS n(id, lanes) WHERE job.id = n.id";
+    let fill =
+        "UPDATE job SET lanes = n.lanes FROM unnest($1::uuid[], $2::bytea[]) AS n(id, lanes) WHERE job.id = n.id";
     let mut after = Uuid::nil();
     loop {
         let rows = session.query(find.into(), &[&after]).await?;

@@ -12,11 +12,11 @@ use tokio_postgres::Row;
 use super::advance::{self, Advance};
 use super::door::{Door, PATIENCE};
 use super::fault::{self, Trouble};
+use super::groups::{self, Waiting};
 use super::lines::{Lent, Lines, SOON};
 use super::operation::Operation;
 use super::row::{self, Whole, column};
 use super::session::{Session, Step, params};
-use super::groups::{self, Waiting};
 use super::turns::{self, Candidate};
 use super::watch::Notice;
 use crate::error::{Error, Result};
@@ -49,7 +49,12 @@ pub(super) struct Taker(mpsc::Sender<Ask>);
 impl Taker {
     pub(super) fn start(door: &Arc<Door>, notice: &Notice) -> Self {
         let (queue, mut asked) = mpsc::channel::<Ask>(WAITING);
-        let mut hand = Hand { lines: Lines::new(Arc::clone(door), 1), notice: notice.clone(), doubts: None, round: Round::default() };
+        let mut hand = Hand {
+            lines: Lines::new(Arc::clone(door), 1),
+            notice: notice.clone(),
+            doubts: None,
+            round: Round::default(),
+        };
         drop(tokio::spawn(async move {
             while let Some((take, reply)) = asked.recv().await {
                 // Whoever asked may have gone: what was started is then taken up once the worker has.
