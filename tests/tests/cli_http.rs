@@ -28,6 +28,8 @@ mod listing;
 mod modules;
 #[path = "cli/pipes.rs"]
 mod pipes;
+#[path = "cli/queues.rs"]
+mod queues;
 #[path = "cli/running.rs"]
 mod running;
 #[path = "cli/schedules.rs"]

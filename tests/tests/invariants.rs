@@ -11,13 +11,14 @@ use std::process::Command;
 use au_tests::source::{code, is_word_in, lines};
 
 /// The files that decide and do nothing else.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "id.rs",
     "error.rs",
     "payload.rs",
     "sandbox.rs",
     "attempt.rs",
     "failure.rs",
+    "lanes.rs",
     "retry.rs",
     "time.rs",
     "trace.rs",
@@ -278,6 +279,10 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("backend/wasm/log.rs", "left.lines -= 1"),
         ("known.rs", "ready.len() >= READY"),
         ("registry/slot.rs", "state.waiting == QUEUE"),
+        ("store/file/groups.rs", "groups.len() < GROUPS"),
+        ("store/postgres/groups.rs", "signed(GROUPS as u64)"),
+        ("store/redis/groups.rs", "decimal(GROUPS)"),
+        ("policies.rs", "count >= MOST"),
         ("store/file/readers.rs", "Semaphore::new(MOST)"),
         ("store/file/writer.rs", "mpsc::channel(BATCH)"),
         ("store/redis/link.rs", "set_pipeline_buffer_size(QUEUE)"),

@@ -18,6 +18,9 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::NotFound { what: "job", .. } => {
             "`au-host list` shows the jobs of this data folder; --data names another".into()
         }
+        Error::NotFound { what: "queue", .. } => "`au-host queue list` shows what there is".into(),
+        Error::NotFound { what: "policy", .. } => "`au-host function list` shows what there is".into(),
+        Error::NotFound { what: "worker", .. } => "`au-host worker list` shows who is there".into(),
         Error::NotFound { what: "token", .. } => "`au-host token list` shows what there is".into(),
         Error::NotFound { .. } => "check the name and the folder you are in".into(),
         Error::Expired(_) => "run it again, with a longer --ttl".into(),

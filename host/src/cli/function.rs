@@ -5,7 +5,7 @@ use au_host::{Error, FunctionInfo, FunctionPolicy, clean};
 use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
-use super::queue::{shown, state};
+use super::queue::{attend, shown, state};
 use super::queue_args::{Function, Limit, Named, SetFunction};
 use super::trouble::Result;
 
@@ -34,6 +34,7 @@ pub(crate) async fn function(place: &Place, out: Out, command: Function) -> Resu
         }
         Function::Resume { function } => {
             pause(&host, &function, false).await?;
+            attend(place, &host, host.function_policy(&function).await?.pending)?;
             out.note("it goes on");
             Ok(())
         }

@@ -23,7 +23,9 @@ pub(crate) async fn queue(place: &Place, out: Out, command: Queue) -> Result {
                 paused: before.paused,
             };
             host.set_queue(&name, policy).await?;
-            show(out, &host.queue(&name).await?)
+            let set = host.queue(&name).await?;
+            attend(place, &host, set.pending)?;
+            show(out, &set)
         }
         Queue::Pause { name } => {
             host.pause_queue(&name, true).await?;
@@ -32,6 +34,7 @@ pub(crate) async fn queue(place: &Place, out: Out, command: Queue) -> Result {
         }
         Queue::Resume { name } => {
             host.pause_queue(&name, false).await?;
+            attend(place, &host, host.queue(&name).await?.pending)?;
             out.note(&format!("queue {name} goes on"));
             Ok(())
         }
@@ -40,6 +43,14 @@ pub(crate) async fn queue(place: &Place, out: Out, command: Queue) -> Result {
             out.note(&format!("queue {name} has no limits any more"));
             Ok(())
         }
+    }
+}
+
+/// Sees to it that somebody runs what may start now: whoever works in the background here goes when there is nothing that may.
+pub(crate) fn attend(place: &Place, host: &Hosted, pending: Option<u64>) -> Result {
+    match (host, pending) {
+        (Hosted::Here(_), Some(1..)) => place.ensure_worker().map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::job::Status;
 /// Of what is no problem document, this much is told.
 const SHOWN: usize = 200;
 /// What an error can be about: the words that errors of hosts have.
-const WHATS: [&str; 20] = [
+const WHATS: [&str; 25] = [
     "job",
     "module",
     "function",
@@ -33,6 +33,11 @@ const WHATS: [&str; 20] = [
     "call",
     "event id",
     "content type",
+    "queue",
+    "concurrency key",
+    "policy",
+    "worker",
+    "retry-on",
 ];
 /// What a quota can be of.
 const QUOTAS: [&str; 4] = ["running", "queued", "stored", "fuel_per_day"];

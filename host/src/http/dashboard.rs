@@ -26,7 +26,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Names, media types and contents.
-const FILES: [(&str, &str, &str); 19] = [
+const FILES: [(&str, &str, &str); 21] = [
     (PAGE, HTML, include_str!("dashboard/index.html")),
     ("style.css", STYLE, include_str!("dashboard/style.css")),
     ("icon.svg", SVG, include_str!("dashboard/icon.svg")),
@@ -44,8 +44,10 @@ const FILES: [(&str, &str, &str); 19] = [
     ("overview.js", SCRIPT, include_str!("dashboard/overview.js")),
     ("payload.js", SCRIPT, include_str!("dashboard/payload.js")),
     ("problem.js", SCRIPT, include_str!("dashboard/problem.js")),
+    ("queues.js", SCRIPT, include_str!("dashboard/queues.js")),
     ("run.js", SCRIPT, include_str!("dashboard/run.js")),
     ("schedules.js", SCRIPT, include_str!("dashboard/schedules.js")),
+    ("workers.js", SCRIPT, include_str!("dashboard/workers.js")),
 ];
 
 /// The digests of the files, in their order.

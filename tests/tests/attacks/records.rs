@@ -200,6 +200,11 @@ async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
     local.host().submit(request).await.unwrap().wait(LONG).await.unwrap();
     let held = local.host().store().held("acme").await.unwrap();
     assert_eq!((held.jobs.completed, held.stored), (1, 200));
+    let later = Some(au_host::Clock::system().now().plus(LONG * 100));
+    let waits = au_host::Request { queue: Some("later".into()), run_at: later, ..ask("echo", 0) };
+    local.host().submit(waits).await.unwrap();
+    let loads = local.host().store().loads().await.unwrap();
+    assert_eq!((loads.len(), &*loads[0].queue, loads[0].pending), (1, "later", 1));
     local.close(Duration::ZERO).await.unwrap();
     let before =
         "DROP TRIGGER tenant_insert; DROP TRIGGER tenant_update; DROP TRIGGER tenant_delete; DROP TABLE tenant;
@@ -210,6 +215,7 @@ async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
     assert_eq!(damaged(folder.path(), &ids).await, [0_usize; 0]);
     let local = Local::open(folder.path(), config()).await.unwrap();
     assert_eq!(local.host().store().held("acme").await.unwrap(), held);
+    assert_eq!(local.host().store().loads().await.unwrap(), loads, "its lanes are read off its record");
     local.host().store().put_note("a", b"b").await.unwrap();
     assert_eq!(local.host().store().notes("a", 1).await.unwrap()[0].bytes, b"b");
 }

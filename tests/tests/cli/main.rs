@@ -18,6 +18,7 @@ mod listing;
 mod logged;
 mod modules;
 mod pipes;
+mod queues;
 mod running;
 mod schedules;
 mod settings;

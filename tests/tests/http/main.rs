@@ -17,6 +17,7 @@ mod modules;
 mod openapi;
 mod pages;
 mod program;
+mod queues;
 mod quotas;
 mod rates;
 mod refusals;

@@ -24,7 +24,7 @@ async fn eight_hosts_that_come_at_once_make_the_tables_once() {
     for store in &stores {
         assert_eq!(store.get(job.spec.id, NOW).await.unwrap(), job);
     }
-    assert_eq!(server.sql(&url, "SELECT count(*) || ' ' || max(version) FROM au_host.version"), "1 1");
+    assert_eq!(server.sql(&url, "SELECT count(*) || ' ' || max(version) FROM au_host.version"), "1 2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,8 +36,29 @@ async fn tables_of_a_newer_version_are_refused_and_left_alone() {
     let error = open(&url, Durability::Fsync).await.unwrap_err();
     assert!(error.chain().contains("has version 99") && error.chain().contains("newer au-host"), "{}", error.chain());
     assert_eq!(server.sql(&url, "SELECT version FROM au_host.version"), "99");
-    server.sql(&url, "UPDATE au_host.version SET version = 1");
+    server.sql(&url, "UPDATE au_host.version SET version = 2");
     opened(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_an_earlier_version_are_brought_up_with_the_lanes_of_what_has_not_finished() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let store = opened(&url).await;
+    let job = jobs::job_with(|options| options.queue = Some("mail".into()));
+    store.insert(&job).await.unwrap();
+    store.insert(&jobs::running(jobs::job(), jobs::worker())).await.unwrap();
+    let loads = store.loads().await.unwrap();
+    assert_eq!(loads.len(), 2, "{loads:?}");
+    drop(store);
+    server.sql(
+        &url,
+        "DROP INDEX au_host.job_pending_of; ALTER TABLE au_host.job DROP COLUMN lanes;
+         CREATE INDEX job_pending_of ON au_host.job (principal, priority DESC, due, id) WHERE status = 0;
+         UPDATE au_host.version SET version = 1",
+    );
+    assert_eq!(opened(&url).await.loads().await.unwrap(), loads);
+    assert_eq!(server.sql(&url, "SELECT version FROM au_host.version"), "2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

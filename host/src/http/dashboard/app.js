@@ -7,8 +7,10 @@ import { jobs } from "./jobs.js";
 import { modules } from "./modules.js";
 import { overview } from "./overview.js";
 import { problemView } from "./problem.js";
+import { queues } from "./queues.js";
 import { run } from "./run.js";
 import { schedules } from "./schedules.js";
+import { workers } from "./workers.js";
 
 /** Pages by their address; each shows itself in `main`, and ends when its signal says so. */
 const PAGES = [
@@ -17,6 +19,8 @@ const PAGES = [
   [/^\/modules$/, modules],
   [/^\/modules\/([^/]+)\/([^/]+)$/, run],
   [/^\/schedules$/, schedules],
+  [/^\/queues$/, queues],
+  [/^\/workers$/, workers],
   [/^\/overview$/, overview],
 ];
 const main = document.getElementById("main");
