@@ -197,6 +197,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_said_is_as_before_and_nothing_said_is_nothing() {
+        assert_eq!(RetryRequest::default().over(None), None);
+        let before = Retry { attempts: 7, jitter: 9, ..Retry::default() };
+        let asked = RetryRequest { delay: Some(Duration::from_secs(120)), ..RetryRequest::default() };
+        let over = asked.over(Some(&before)).unwrap();
+        assert_eq!((over.attempts, over.jitter, over.delay), (7, 9, Duration::from_secs(120)));
+        assert_eq!(over.max_delay, over.delay, "no shorter than the first");
+    }
+
+    #[test]
     fn rests_grow_as_was_asked_for_up_to_the_longest() {
         let retry = |backoff| Retry { attempts: 9, backoff, ..Retry::default() };
         assert_eq!(rests(&retry(Backoff::Exponential)), [1, 2, 4, 8, 16, 32, 60, 60]);

@@ -4,6 +4,8 @@
 //! The notes are for people. Who is alive, and whose jobs are lost, only the store says.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -103,10 +105,9 @@ impl Host {
 
 impl Inner {
     fn about(&self) -> WorkerInfo {
-        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         WorkerInfo {
             id: self.worker,
-            machine: machine.trim().to_owned(),
+            machine: machine(),
             process: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.began,
@@ -162,6 +163,13 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The name of this machine; nothing where it is not told.
+fn machine() -> String {
+    let mut name = String::new();
+    let read = File::open("/proc/sys/kernel/hostname").and_then(|file| file.take(256).read_to_string(&mut name));
+    read.map(|_| name.trim().to_owned()).unwrap_or_default()
 }
 
 /// Keeps the note of a host true, as long as it is there.

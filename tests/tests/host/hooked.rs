@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use au_host::lanes::Load;
 use au_host::store::{Change, Depth, Heartbeat, Inserted, Note, Query, Take, Taken};
 use au_host::{Counts, Held, Job, JobId, LogEntry, Result, State, Store, Summary, Timestamp, WorkerId};
 use futures::stream::BoxStream;
@@ -133,6 +134,10 @@ impl<H: Hooks> Store for Hooked<H> {
 
     async fn remove_blob(&self, name: &str) -> Result<bool> {
         self.store.remove_blob(name).await
+    }
+
+    async fn loads(&self) -> Result<Vec<Load>> {
+        self.store.loads().await
     }
 
     async fn depth(&self, now: Timestamp) -> Result<Depth> {
