@@ -94,7 +94,6 @@ async fn the_policy_of_a_function_is_kept_shown_and_removed() {
 async fn changing_takes_admin_and_a_tenant_is_not_told_how_much_there_is_of_others() {
     let served = Served::closed().await;
     let tenant = served.token(Some("own"), &[Scope::Read, Scope::Submit]).await;
-    let reader = served.token(None, &[Scope::Read]).await;
     let admin = served.token(None, &[Scope::Admin]).await;
     for (method, path) in [
         (Method::PUT, "/v1/queues/q"),
@@ -103,13 +102,11 @@ async fn changing_takes_admin_and_a_tenant_is_not_told_how_much_there_is_of_othe
         (Method::PUT, "/v1/functions/guest/echo"),
         (Method::POST, "/v1/workers/0198c5a0-7d2c-7b3e-9c4f-0123456789ab/drain"),
     ] {
-        for token in [&tenant, &reader] {
-            problem(served.as_who(token, method.clone(), path, "{}").await, 403, "forbidden");
-        }
+        problem(served.as_who(&tenant, method, path, "{}").await, 403, "forbidden");
     }
     json(served.as_who(&admin, Method::PUT, "/v1/queues/q", "{\"concurrency\": 4}").await, 200);
     let of = async |token: &str| json(served.as_who(token, Method::GET, "/v1/queues/q", "").await, 200);
-    let (told, all) = (of(&tenant).await, of(&reader).await);
+    let (told, all) = (of(&tenant).await, of(&admin).await);
     assert_eq!((&told["concurrency"], &told["pending"], &told["running"]), (&4.into(), &Value::Null, &Value::Null));
     assert_eq!((&all["pending"], &all["running"]), (&0.into(), &0.into()));
     problem(served.as_who(&tenant, Method::GET, "/v1/workers", "").await, 403, "forbidden");
