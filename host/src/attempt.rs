@@ -1,5 +1,6 @@
 //! One run of a job, or of a call: what a backend is given and what it gives back. Plain data.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,11 @@ pub struct Attempt {
     pub input: Payload,
     /// What it may use and touch.
     pub sandbox: Sandbox,
+    /// The labels of its job, or call.
+    pub labels: BTreeMap<String, String>,
+    /// What its module was called by whoever asked; told where attempts are sent to backends by it
+    /// ([`Builder::routed`](crate::Builder::routed)).
+    pub module_name: Option<String>,
 }
 
 /// What came of an attempt.

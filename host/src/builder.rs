@@ -49,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) quotas: Quotas,
     pub(crate) webhook: WebhookConfig,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) routed: bool,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -76,6 +77,7 @@ impl Builder {
             quotas: Quotas::default(),
             webhook: WebhookConfig::default(),
             labels: BTreeMap::new(),
+            routed: false,
         };
         Self { store, modules, backend, settings }
     }
@@ -145,6 +147,13 @@ impl Builder {
     /// What is shown of it in the list of hosts on its store ([`Host::workers`]). Nothing, unless said otherwise.
     pub fn labels(mut self, labels: BTreeMap<String, String>) -> Self {
         self.settings.labels = labels;
+        self
+    }
+
+    /// Whether its backend asks what modules were called, as [`Routed`](crate::backend::Routed) does. Not so unless said
+    /// otherwise: it costs every attempt a text.
+    pub fn routed(mut self, routed: bool) -> Self {
+        self.settings.routed = routed;
         self
     }
 

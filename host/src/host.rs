@@ -151,10 +151,11 @@ impl Host {
         self.inner.settings.middleware.admit(&request, Way::Call).await?;
         let (module, sandbox) = self.inner.admit(&request).await?;
         let job = JobId::unkept(self.inner.now());
-        let Request { module: asked, function, input, principal, module_name, .. } = request;
-        let attempt = Attempt { job, number: 1, module, function, input, sandbox };
-        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
+        let Request { module: asked, function, input, principal, module_name, labels, .. } = request;
         let about = About::asked(&principal, &module_name, &asked);
+        let module_name = self.inner.routed_name(about.module_name);
+        let attempt = Attempt { job, number: 1, module, function, input, sandbox, labels, module_name };
+        let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         self.inner.metered(attempt, about, context).await
     }
 
@@ -410,6 +411,11 @@ impl Inner {
             Some(_) => self.runtime.spawn(webhook::insert(inner, spec, told)),
         };
         kept.await.map_err(|error| Error::fault("host", error))?
+    }
+
+    /// What an attempt is told of its module's name: nothing, where nobody asks.
+    pub(crate) fn routed_name(&self, name: Option<&str>) -> Option<String> {
+        if self.settings.routed { name.map(str::to_owned) } else { None }
     }
 
     pub(crate) fn takes(&self) -> Takes {

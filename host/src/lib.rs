@@ -70,6 +70,8 @@ mod job;
 #[cfg(feature = "wasm")]
 mod known;
 pub mod lanes;
+#[cfg(all(feature = "remote", feature = "http"))]
+mod lent;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod local;
 mod map;

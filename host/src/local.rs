@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::backend::wasm::{Engines, WasmBackend, WasmConfig};
+use crate::backend::{BackendUrl, Backends, OpenBackends, Parts};
 use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -48,6 +49,8 @@ pub struct LocalConfig {
     pub durability: Durability,
     /// How the sandboxes are set up.
     pub wasm: WasmConfig,
+    /// Where attempts run. In this process, unless said otherwise.
+    pub backends: Backends,
     /// How much each tenant may have.
     pub quotas: Quotas,
     /// What may refuse requests and wraps attempts, in order: the first is outermost.
@@ -95,6 +98,8 @@ pub struct Local {
     registry: Arc<Registry>,
     known: Arc<KnownModules>,
     backend: Arc<WasmBackend>,
+    /// What attempts run on.
+    backends: OpenBackends,
     /// Where the modules are that it shares with other hosts, if it does.
     shared: Option<Shared>,
     /// `None` for a host whose jobs are not in its folder.
@@ -182,7 +187,13 @@ impl Local {
         let part = |store| Shared { store, registry: Arc::clone(&registry), backend: Arc::clone(&backend) };
         let shared = modules.map(part);
         let known = Arc::new(KnownModules::new(Arc::clone(&registry), shared.clone()));
-        let mut builder = Host::builder(store, Arc::clone(&known) as _, Arc::clone(&backend) as _)
+        let parts = Parts { registry: &registry, wasm: &backend, config: &config.wasm };
+        let backends = OpenBackends::new(&config.backends, &parts)?;
+        if config.takes != Takes::Nothing {
+            backends.warm();
+        }
+        let mut builder = Host::builder(store, Arc::clone(&known) as _, backends.backend())
+            .routed(!config.backends.routes.is_empty())
             .policy(config.policy)
             .takes(config.takes)
             .default_ttl(config.default_ttl)
@@ -195,7 +206,16 @@ impl Local {
         if let Some(slots) = config.slots {
             builder = builder.slots(slots);
         }
-        Ok(Self { host: builder.build().await?, registry, known, backend, shared, kept: None, _folder: folder })
+        Ok(Self {
+            host: builder.build().await?,
+            registry,
+            known,
+            backend,
+            backends,
+            shared,
+            kept: None,
+            _folder: folder,
+        })
     }
 
     /// The front door: calls, jobs and handles.
@@ -277,12 +297,21 @@ impl Local {
         let sandbox = self.host.inner.settings.policy.resolve(&request.sandbox)?;
         let ModuleRef::Digest(module) = request.module else { return self.host.submit(request).await };
         // If it cannot be made ready, the attempt will find out too, and say so where it belongs.
-        let ready = async { drop(self.backend.ready(module, &sandbox.limits).await) };
+        let ready = async {
+            if self.backends.are_here() {
+                drop(self.backend.ready(module, &sandbox.limits).await);
+            }
+        };
         if self.host.inner.takes() == Takes::Own && sandbox.grants.is_empty() {
             ready.await;
             return self.host.submit(request).await;
         }
         tokio::join!(self.host.submit(request), ready).0
+    }
+
+    /// What its attempts run on: what each is called, where it is, and whether it answers. The last one runs what no other is for.
+    pub async fn check_backends(&self) -> Vec<(String, BackendUrl, Result<()>)> {
+        self.backends.check().await
     }
 
     /// What can be called of a module.

@@ -9,5 +9,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == "compile-child") {
         return au_host::registry::compile_main();
     }
+    #[cfg(feature = "remote")]
+    if std::env::args_os().nth(1).is_some_and(|first| first == au_host::backend::remote::ARGUMENT) {
+        return au_host::backend::remote::worker_main();
+    }
     cli::main()
 }

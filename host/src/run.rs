@@ -89,7 +89,7 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
     let executing = async {
         match stop.cancel.run_until_cancelled(inner.modules.fetch(job.spec.module)).await {
             None => Ok(not_begun()),
-            Some(Ok(())) => inner.metered(attempt(job), About::job(&job.spec.options), &context).await,
+            Some(Ok(())) => inner.metered(attempt(inner, job), About::job(&job.spec.options), &context).await,
             Some(Err(error @ (Error::Busy { .. } | Error::Fault { .. } | Error::StorageFull { .. }))) => {
                 tracing::warn!(job = %job.spec.id, error = error.chain(), "its module could not be fetched; trying again");
                 // Nobody is to blame who has attempts to lose.
@@ -118,6 +118,12 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
             stop.postpone(inner.now().plus(retry_after));
             not_begun()
         }
+        // There was no room for it, or nobody: nothing of it ran, and the job loses no attempt.
+        Ok(Err(error @ (Error::Busy { .. } | Error::Unreachable { .. } | Error::ShuttingDown))) => {
+            tracing::warn!(job = %job.spec.id, error = error.chain(), "its backend takes nothing now; trying again");
+            stop.postpone(inner.now().plus(rest_after(&error)));
+            not_begun()
+        }
         Ok(Err(error)) => Report::failed(not_run(&error)),
         Err(_panic) => {
             tracing::error!(job = %job.spec.id, "the backend panicked; a bug of au-host");
@@ -130,10 +136,11 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
 }
 
 /// The attempt that the job is at.
-fn attempt(job: &Job) -> Attempt {
+fn attempt(inner: &Inner, job: &Job) -> Attempt {
     let Spec { id, module, function, input, options, .. } = &job.spec;
     let (function, input, sandbox) = (function.clone(), input.clone(), options.sandbox.clone());
-    Attempt { job: *id, number: job.state.attempt, module: *module, function, input, sandbox }
+    let (labels, module_name) = (options.labels.clone(), inner.routed_name(options.module_name.as_deref()));
+    Attempt { job: *id, number: job.state.attempt, module: *module, function, input, sandbox, labels, module_name }
 }
 
 fn not_begun() -> Report {
@@ -251,13 +258,21 @@ impl Inner {
     }
 }
 
+/// How long to wait for a backend that takes nothing.
+fn rest_after(error: &Error) -> Duration {
+    match error {
+        Error::Busy { retry_after } => *retry_after,
+        _ => REST,
+    }
+}
+
 /// Why an attempt could not be run; whether another may be is up to the retry policy.
 fn not_run(error: &Error) -> Failure {
     let kind = match error {
         Error::NotFound { .. } | Error::Module { .. } | Error::Corrupt { .. } | Error::Missing { .. } => {
             FailureKind::Module
         }
-        Error::Refused { .. } | Error::Invalid { .. } => FailureKind::NotPermitted,
+        Error::Refused { .. } | Error::Invalid { .. } | Error::Request { .. } => FailureKind::NotPermitted,
         _ => FailureKind::Transient,
     };
     Failure::new(kind, error.chain())

@@ -84,6 +84,8 @@ impl Subject {
             function: function.into(),
             input: Payload::new(OCTETS, number.to_le_bytes().to_vec()).expect("a content type"),
             sandbox: Sandbox { limits, ..Sandbox::default() },
+            labels: std::collections::BTreeMap::new(),
+            module_name: None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! The guest of most tests: `fixtures/guest.wat`, which does whatever a guest may do, well or badly. No toolchain makes it.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use au_host::registry::Compiler;
-use au_host::{Local, LocalConfig, ModuleName, ModuleRef, OCTETS, Payload, Request};
+use au_host::backend::wasm::{WasmBackend, WasmConfig};
+use au_host::registry::{Compiler, ModuleInfo, Registry};
+use au_host::{Clock, Digest, Local, LocalConfig, ModuleName, ModuleRef, OCTETS, Payload, Request};
 use bytes::Bytes;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -110,6 +112,16 @@ pub fn config() -> LocalConfig {
 #[must_use]
 pub fn compiler() -> Compiler {
     Compiler::find().expect("`cargo build --workspace` comes first; `cargo xtask test` does it")
+}
+
+/// Adds the guest to a registry, and says which module it is there.
+///
+/// # Panics
+/// When the registry does not take it.
+pub async fn register(registry: &Arc<Registry>) -> Digest {
+    let backend = WasmBackend::new(Arc::clone(registry), WasmConfig::small()).expect("a backend");
+    let describe = async |info: ModuleInfo| backend.describe(&info).await;
+    registry.add(guest(), Clock::system().now(), describe).await.expect("the guest is sound").digest
 }
 
 /// Adds the guest under its alias.

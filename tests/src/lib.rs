@@ -21,6 +21,8 @@ pub mod postgres;
 pub mod receiver;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "wasm")]
+pub mod serving;
 pub mod source;
 pub mod store;
 pub mod suite;

@@ -13,13 +13,15 @@ use au_tests::suite::trials;
 use tempfile::TempDir;
 #[cfg(feature = "wasm")]
 use {
+    au_host::backend::remote::{ElsewhereConfig, ProcessConfig, Remote},
     au_host::backend::wasm::{WasmBackend, WasmConfig},
-    au_host::registry::{ModuleInfo, Registry},
-    au_host::{Clock, Local, LocalConfig},
+    au_host::registry::Registry,
+    au_host::{Local, LocalConfig},
     au_tests::backend::{BACKEND, Subject},
     au_tests::guest,
     au_tests::host::HOST,
     au_tests::hosts::HOSTS,
+    au_tests::serving::Serving,
 };
 
 fn main() -> std::process::ExitCode {
@@ -42,6 +44,8 @@ fn main() -> std::process::ExitCode {
     let tests = tests
         .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
         .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
+        .chain(trials("process:", BACKEND, &[], process))
+        .chain(trials("http:", BACKEND, &[], elsewhere))
         .chain(trials("a host on file:", HOST, &[], || host(false)))
         .chain(trials("a host on memory:", HOST, &[], || host(true)))
         .chain(trials("a host on a shared file:", HOST, &[], || sharing(folder())))
@@ -139,10 +143,29 @@ fn wasm(hardened: bool) -> (Subject, TempDir) {
     let registry = Arc::new(Registry::open(folder.path(), guest::compiler()).unwrap());
     let config = WasmConfig { attempts: 16, threads: 2, hardened, ..WasmConfig::default() };
     let backend = WasmBackend::new(registry.clone(), config).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let describe = async |info: ModuleInfo| backend.describe(&info).await;
-    let info = runtime.block_on(registry.add(guest::guest(), Clock::system().now(), describe)).unwrap();
-    (Subject { backend: Arc::new(backend), module: info.digest }, folder)
+    let module = tokio::runtime::Runtime::new().unwrap().block_on(guest::register(&registry));
+    (Subject { backend: Arc::new(backend), module }, folder)
+}
+
+/// The same in child processes.
+#[cfg(feature = "wasm")]
+fn process() -> (Subject, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(Registry::open(folder.path(), guest::compiler()).unwrap());
+    let module = tokio::runtime::Runtime::new().unwrap().block_on(guest::register(&registry));
+    let config = ProcessConfig { workers: 16, ..ProcessConfig::default() };
+    (Subject { backend: Arc::new(Remote::processes(registry, config).unwrap()), module }, folder)
+}
+
+/// The same on a host in another process, which has the guest sent to it.
+#[cfg(feature = "wasm")]
+fn elsewhere() -> (Subject, (TempDir, Serving)) {
+    let (folder, serving) = (tempfile::tempdir().unwrap(), Serving::start(&[]));
+    let registry = Arc::new(Registry::open(folder.path(), guest::compiler()).unwrap());
+    let module = tokio::runtime::Runtime::new().unwrap().block_on(guest::register(&registry));
+    let config = ElsewhereConfig { attempts: 16, ..ElsewhereConfig::default() };
+    let backend = Remote::elsewhere(registry, &serving.url, config).unwrap();
+    (Subject { backend: Arc::new(backend), module }, (folder, serving))
 }
 
 /// A host with four slots.

@@ -164,8 +164,8 @@ fn only_the_output_of_the_command_line_prints() {
         strays(&["println!", "print!", "eprintln!", "eprint!", "dbg!"], |name| name == "cli/output.rs"),
         NOWHERE
     );
-    // To a compile child they are the pipes to its parent.
-    let pipes = ["cli/output.rs", "registry/child.rs"];
+    // To children they are the pipes to their parent.
+    let pipes = ["cli/output.rs", "registry/child.rs", "backend/remote/process/worker.rs"];
     assert_eq!(strays(&["stdout()", "stderr()"], |name| pipes.contains(&name)), NOWHERE);
 }
 
@@ -243,8 +243,10 @@ fn arguments<'a>(line: &'a str, call: &str) -> Vec<&'a str> {
 }
 
 /// Files that read to an end that is known to come: the compile child's input was bounded by its parent, and its memory is;
-/// the command line reads its user's own files; nobody else can write to a registry's folder.
-const BOUNDED_OTHERWISE: [&str; 3] = ["registry/child.rs", "registry/folder.rs", "cli/"];
+/// the command line reads its user's own files; nobody else can write to a registry's folder; and what the kernel says of a process
+/// is short.
+const BOUNDED_OTHERWISE: [&str; 4] =
+    ["registry/child.rs", "registry/folder.rs", "cli/", "backend/remote/process/confine.rs"];
 
 #[test]
 fn no_queue_is_without_bound_and_nothing_is_read_without_one() {
@@ -276,7 +278,16 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("store/file/take.rs", "answer.inputs < INPUTS"),
         ("backend/wasm/pool.rs", "Semaphore::new(config.attempts)"),
         ("backend/wasm/pool.rs", "modules.len() >= MODULES"),
-        ("backend/wasm/log.rs", "left.lines -= 1"),
+        ("backend/log.rs", "left.lines -= 1"),
+        ("backend/remote/elsewhere.rs", "Semaphore::new(config.attempts.max(1))"),
+        ("backend/remote/frame.rs", "max_frame_length(FRAME_LIMIT)"),
+        ("backend/remote/hearing.rs", "> self.output_limit"),
+        ("backend/remote/hearing.rs", "self.line_limit"),
+        ("backend/remote/process/pool.rs", "Semaphore::new(config.workers)"),
+        ("backend/remote/process/pool.rs", "prepared.len() >= PREPARED"),
+        ("backend/remote/process/worker.rs", "mpsc::channel(ORDERS)"),
+        ("backend/remote/voice.rs", "<= WAITING"),
+        ("http/app.rs", "Semaphore::new(local.host().capacity())"),
         ("known.rs", "ready.len() >= READY"),
         ("registry/slot.rs", "state.waiting == QUEUE"),
         ("store/file/groups.rs", "groups.len() < GROUPS"),

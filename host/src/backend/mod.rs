@@ -10,7 +10,26 @@ use crate::attempt::{Attempt, Events, Report, Silent};
 use crate::error::Result;
 
 #[cfg(feature = "wasm")]
+mod blame;
+#[cfg(feature = "wasm")]
+mod log;
+#[cfg(feature = "wasm")]
+mod open;
+#[cfg(feature = "remote")]
+pub mod remote;
+mod routed;
+mod url;
+#[cfg(feature = "wasm")]
 pub mod wasm;
+
+#[cfg(feature = "wasm")]
+pub(crate) use blame::blame;
+#[cfg(feature = "wasm")]
+pub use open::{BackendSpec, Backends, RouteSpec};
+#[cfg(feature = "wasm")]
+pub(crate) use open::{OpenBackends, Parts};
+pub use routed::{Route, Routed, Rule};
+pub use url::{BackendUrl, Bounds};
 
 /// Runs attempts. Never sees a store.
 #[async_trait]

@@ -41,6 +41,12 @@ pub(crate) struct Common {
     /// Keep jobs and modules in this store, which other hosts may share, in place of the folder: postgres://…, redis://…, file:DIR
     #[arg(long, global = true, env = "AU_STORE", hide_env_values = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) store: Option<String>,
+    /// Run functions in child processes (process:), or on another host (http://…, https://…), in place of this process (wasm:)
+    #[arg(long, global = true, env = "AU_BACKEND", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) backend: Option<String>,
+    /// What tells the host that runs functions who asks
+    #[arg(long, global = true, env = "AU_BACKEND_TOKEN", hide = true, hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) backend_token: Option<String>,
     /// What tells that host who asks
     #[arg(long, global = true, env = "AU_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,

@@ -3,15 +3,18 @@
 //! Options of a command win over it, and it over what is built in. A key that is not known is an error: a limit with a typo
 //! in its name would be no limit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use au_host::backend::Backends;
 use au_host::store::Durability;
 use au_host::{Error, GrantCeiling, Limits, SandboxPolicy};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
+use super::backend_section::{self, BackendSection};
 use super::http_section::{AuthSection, HttpSection, RateSection};
 use super::logging::Format;
 use super::otel::OtelSection;
@@ -51,6 +54,10 @@ pub(crate) struct Config {
     pub(crate) host: Option<String>,
     /// The store that jobs and modules are kept in, in place of this folder.
     pub(crate) store: Option<String>,
+    /// What runs functions, unless one of `backends` is for them.
+    pub(crate) backend: Option<String>,
+    /// What runs certain functions, or jobs with certain labels.
+    pub(crate) backends: BTreeMap<String, BackendSection>,
     /// Of `serve`.
     pub(crate) http: HttpSection,
     /// Whom `serve` lets in.
@@ -130,6 +137,7 @@ impl Config {
         config.sound()?;
         config.rate_limit.sound()?;
         config.quota.sound()?;
+        config.backends(None, None).map_err(|error| error.to_string())?;
         Ok(config)
     }
 
@@ -187,6 +195,11 @@ impl Config {
             Commits::Fsync => Durability::Fsync,
             Commits::Os => Durability::Os,
         }
+    }
+
+    /// Where attempts run, unless this URL says otherwise.
+    pub(crate) fn backends(&self, url: Option<&str>, token: Option<&str>) -> Result<Backends, Error> {
+        backend_section::backends(url.or(self.backend.as_deref()), token, &self.backends)
     }
 
     pub(crate) fn ttl(&self) -> Option<Duration> {
@@ -321,6 +334,10 @@ mod tests {
             ("[quota.tenant.acme]\nrunnig = 1", "runnig"),
             ("[webhook]\nallow = ['10.0.0.0/40']", "10.0.0.0/40"),
             ("[webhook]\nallow = ['localhost']", "localhost"),
+            ("backend = 'docker:'", "docker"),
+            ("[backends.gpu]\nurl = 'http:'", "http:"),
+            ("[backends.gpu]\nurl = 'process:'\nweight = 0", "zero"),
+            ("[backends.gpu]\nlabels = { needs = 'gpu' }", "url"),
         ];
         for (text, word) in wrong {
             let why = Config::read(text).unwrap_err();

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use au_host::backend::BackendUrl;
 use au_host::registry::Compiler;
 use au_host::store::Filter;
-use au_host::{Client, Error, Status};
+use au_host::{Client, Error, Local, Status};
 use serde::Serialize;
 
 use super::hosted::Hosted;
@@ -93,12 +94,25 @@ fn pages() -> Finding {
 async fn folder(place: &Place, host: &Hosted) -> Vec<Finding> {
     let mut findings = asked(host).await;
     findings.extend([disk(place).await, room(place)]);
+    if let Hosted::Here(local) = host {
+        findings.extend(backends(local).await);
+    }
     findings.push(match place.promise().await {
         None => worker(place),
         Some(Ok(promise)) => well("promise", promise),
         Some(Err(error)) => bad("promise", error.chain()),
     });
     findings
+}
+
+/// What attempts run on, and whether it answers.
+async fn backends(local: &Local) -> Vec<Finding> {
+    let checked = local.check_backends().await.into_iter();
+    let finding = |(name, url, answer): (String, BackendUrl, au_host::Result<()>)| match answer {
+        Ok(()) => well("backend", format!("{name}: {url} answers")),
+        Err(error) => bad("backend", format!("{name}: {url}: {}", error.chain())),
+    };
+    checked.map(finding).collect()
 }
 
 /// What any host says.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use au_host::backend::Backends;
 use au_host::backend::wasm::WasmConfig;
 use au_host::middleware::logging::Logging as LogAttempts;
 use au_host::{
@@ -40,6 +41,10 @@ pub(crate) struct Place {
     named: Option<PathBuf>,
     /// The URL of the store that jobs and modules are in, if they are not in the folder.
     store: Option<String>,
+    /// What its attempts run on.
+    backends: Backends,
+    /// The URL of that and its token, where a command was told.
+    backend: (Option<String>, Option<String>),
     /// The host elsewhere that is asked in its place.
     elsewhere: Option<Client>,
     /// Whether this very command was told of it.
@@ -73,7 +78,9 @@ impl Place {
             return Err(Error::invalid("--store", why).into());
         }
         let store = common.store.clone().or_else(|| config.store.clone()).filter(|url| !url.is_empty());
-        Ok(Self { dir, config, named, store, elsewhere, told })
+        let backend = (common.backend.clone(), common.backend_token.clone());
+        let backends = config.backends(backend.0.as_deref(), backend.1.as_deref())?;
+        Ok(Self { dir, config, named, store, backends, backend, elsewhere, told })
     }
 
     /// The host elsewhere that is asked, if one is.
@@ -241,6 +248,7 @@ impl Place {
             middleware: Vec::new(),
             webhook: self.config.webhook.config(),
             labels: BTreeMap::new(),
+            backends: self.backends.clone(),
         }
     }
 
@@ -279,6 +287,10 @@ impl Place {
         if let Some(config) = &self.named {
             command.arg("--config").arg(config);
         }
+        // By the environment: a token has no place among arguments, which all can read.
+        let (url, token) = &self.backend;
+        command.envs(url.iter().map(|url| ("AU_BACKEND", url)));
+        command.envs(token.iter().map(|token| ("AU_BACKEND_TOKEN", token)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log().map_err(fault)?);
         command.current_dir("/");
         #[cfg(unix)]

@@ -240,6 +240,20 @@ impl Wire {
         Ok(Whole { status, kind, retry_after, bytes: bytes.freeze() })
     }
 
+    /// The error that an answer is.
+    #[cfg(feature = "remote")]
+    pub(super) async fn problem(&self, answer: Answer) -> Result<Error> {
+        Ok(problem::error(&self.read(answer).await?))
+    }
+
+    /// Lets an answer end, of which nothing is wanted any more, and keeps its connection.
+    #[cfg(feature = "remote")]
+    pub(super) async fn over(&self, answer: Answer) {
+        if let Err(error) = self.read(answer).await {
+            tracing::debug!(error = error.chain(), "a connection was lost at the end of an answer");
+        }
+    }
+
     fn kept(&self) -> Option<Sender> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }

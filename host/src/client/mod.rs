@@ -17,6 +17,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "remote")]
+mod attempts;
 mod config;
 mod connect;
 mod events;
@@ -37,6 +39,10 @@ mod verbs;
 
 use std::sync::Arc;
 
+#[cfg(feature = "remote")]
+pub(crate) use attempts::AttemptAnswer;
+#[cfg(all(feature = "remote", feature = "http"))]
+pub(crate) use attempts::FRAMES;
 pub use config::ClientConfig;
 #[cfg(feature = "otel")]
 pub(crate) use post::{Post, PostConfig};

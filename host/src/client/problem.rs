@@ -21,6 +21,7 @@ const WHATS: [&str; 25] = [
     "idempotency key",
     "label",
     "labels",
+    "attempt",
     "attempts",
     "priority",
     "limit",

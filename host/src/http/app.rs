@@ -7,6 +7,8 @@ use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "remote")]
+use super::attempts;
 use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
@@ -42,6 +44,8 @@ struct Inner {
     in_flight: Arc<Semaphore>,
     followers: Followers,
     uploads: Semaphore,
+    #[cfg(feature = "remote")]
+    attempts: Arc<Semaphore>,
     spool: std::path::PathBuf,
     totals: stats::Totals,
     drain: CancellationToken,
@@ -59,6 +63,8 @@ impl App {
             limiter: config.rate.map(Limiter::new),
             metrics: config.metrics.clone(),
             guard: Guard::new(local.host().tokens(), config.auth),
+            #[cfg(feature = "remote")]
+            attempts: Arc::new(Semaphore::new(local.host().capacity())),
             local,
             hosts: Hosts::of(listen, &config.hosts),
             budget: Budget::new(limits.bodies_bytes),
@@ -121,6 +127,12 @@ impl App {
         &self.0.uploads
     }
 
+    /// The places of attempts that are run for other hosts.
+    #[cfg(feature = "remote")]
+    pub(super) fn attempts(&self) -> &Arc<Semaphore> {
+        &self.0.attempts
+    }
+
     pub(super) fn spool(&self) -> &std::path::Path {
         &self.0.spool
     }
@@ -146,7 +158,10 @@ pub(super) fn entrance(app: App) -> Door {
 
 /// Which handler answers what. The templates are those of `template.rs`.
 fn routes() -> Router<App> {
-    Router::new()
+    let routes = Router::new();
+    #[cfg(feature = "remote")]
+    let routes = routes.route("/v1/attempts", post(attempts::run));
+    routes
         .route("/v1/call/{module}/{function}", post(call::call))
         .route("/v1/submit/{module}/{function}", post(submit::submit))
         .route("/v1/submit/{module}/{function}/bulk", post(bulk::bulk))

@@ -130,6 +130,7 @@ mod tests {
         assert_eq!(needed(&Method::GET, "/v1/jobs/x/events"), Some(Scope::Read));
         assert_eq!(needed(&Method::DELETE, "/v1/jobs/x"), Some(Scope::Submit));
         assert_eq!(needed(&Method::PUT, "/v1/modules/x"), Some(Scope::Admin));
+        assert_eq!(needed(&Method::POST, "/v1/attempts"), Some(Scope::Admin));
         assert_eq!(needed(&Method::POST, "/v1/new"), Some(Scope::Admin));
     }
 }

@@ -157,6 +157,7 @@ fn answers_within(limits: &HttpLimits, method: &Method, uri: &Uri) -> Option<Dur
     let (path, query) = (uri.path(), uri.query().unwrap_or(""));
     let waits = path.starts_with("/v1/call/")
         || path.ends_with("/events")
+        || path == "/v1/attempts"
         || (method == Method::PUT && path.starts_with("/v1/modules"))
         || (!query.is_empty() && form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "wait"));
     // A body may take its own time before.

@@ -24,6 +24,8 @@ mod accept;
 mod access;
 mod advice;
 mod app;
+#[cfg(feature = "remote")]
+mod attempts;
 mod auth;
 mod body;
 mod bulk;

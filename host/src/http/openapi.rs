@@ -12,8 +12,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::{
-    bulk, call, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload, usage,
-    workers,
+    attempts, bulk, call, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload,
+    usage, workers,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,7 @@ use super::{
         queues::remove_function,
         workers::list,
         workers::drain,
+        attempts::run,
         health::alive,
         health::ready,
         metrics::metrics,

@@ -1,7 +1,7 @@
 //! The templates of the routes: what a request is called by in logs, metrics and traces, where what a caller made up has no place.
 
 /// All there are; those that are asked for most come first.
-pub(super) const TEMPLATES: [&str; 36] = [
+pub(super) const TEMPLATES: [&str; 37] = [
     "/v1/call/{module}/{function}",
     "/v1/submit/{module}/{function}",
     "/v1/jobs/{id}",
@@ -13,6 +13,7 @@ pub(super) const TEMPLATES: [&str; 36] = [
     "/v1/jobs/{id}/cancel",
     "/v1/jobs/{id}/retry",
     "/v1/submit/{module}/{function}/bulk",
+    "/v1/attempts",
     "/v1/modules",
     "/v1/modules/{module}",
     "/v1/aliases/{name}",

@@ -25,6 +25,19 @@ impl Registry {
         self.ready(engine, code, digest, Form::Component, |id| self.cache.component(engine, id))
     }
 
+    /// Sees to it that the code of this component is there, for engines of this profile in other processes. Blocks.
+    ///
+    /// # Errors
+    /// As for [`Registry::component`].
+    #[cfg(feature = "remote")]
+    pub(crate) fn provide(&self, profile: CodeProfile, digest: Digest) -> Result<()> {
+        let id = CodeId { engine: EngineHash::of(&super::compiler::engine(profile)?), profile, digest };
+        if self.cache.holds(&id)?.is_some() {
+            return Ok(());
+        }
+        self.compile(&id, &self.bytes(digest)?, || self.cache.holds(&id)).map(drop)
+    }
+
     /// The core module of this digest, likewise.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ impl Folder {
         Ok(folder)
     }
 
+    #[cfg(feature = "remote")]
+    pub(super) fn path(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn module(&self, digest: Digest) -> PathBuf {
         self.root.join("modules").join(format!("{}.wasm", digest.hex()))
     }

@@ -45,6 +45,18 @@ impl Registry {
         })
     }
 
+    /// Where it is.
+    #[cfg(feature = "remote")]
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program that compiles for it, if one does.
+    #[cfg(feature = "remote")]
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.compiler.program()
+    }
+
     /// The same, compiling what is added for this profile. Code for others is compiled when it is asked for.
     #[must_use]
     pub fn compiling_for(mut self, profile: CodeProfile) -> Self {

@@ -26,7 +26,16 @@ impl Events for Began {
 fn attempt(module: Digest, function: &str) -> Attempt {
     let input = Payload::new(OCTETS, vec![1, 0, 0, 0]).unwrap();
     let (job, sandbox) = (JobId::new(now()), Sandbox::default());
-    Attempt { job, number: 1, module, function: function.into(), input, sandbox }
+    Attempt {
+        job,
+        number: 1,
+        module,
+        function: function.into(),
+        input,
+        sandbox,
+        labels: Default::default(),
+        module_name: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

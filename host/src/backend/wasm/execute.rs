@@ -17,7 +17,7 @@ use super::settle;
 use super::stop::{self, Ended, LongRun, Running, Turns, Waiting, Watch, Why, slice_of};
 use super::ticker::{Expires, Ticker};
 use crate::attempt::{Attempt, Report};
-use crate::backend::{Backend, Context};
+use crate::backend::{Backend, Context, blame};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::id::Digest;
@@ -273,18 +273,11 @@ impl WasmBackend {
 
     /// A place with the module, or why there will be none.
     async fn seated_in_time(&self, attempt: &Attempt, cancel: &CancellationToken) -> Result<Result<Seated, Failure>> {
-        let failure = |kind, why: String| Ok(Err(Failure::new(kind, why)));
         let seated = cancel.run_until_cancelled(self.seated(attempt)).await;
         match seated.filter(|_| !cancel.is_cancelled()) {
-            None => failure(FailureKind::Cancelled, "the attempt was cancelled before it began".into()),
+            None => Ok(Err(Failure::new(FailureKind::Cancelled, "the attempt was cancelled before it began"))),
             Some(Ok(seated)) => Ok(Ok(seated)),
-            Some(Err(Error::Module { code, why })) => {
-                failure(FailureKind::Module, format!("the module cannot be run ({code}): {why}"))
-            }
-            Some(Err(Error::NotFound { what: "module", name, .. })) => {
-                failure(FailureKind::Module, format!("module {name} is gone"))
-            }
-            Some(Err(error)) => Err(error),
+            Some(Err(error)) => blame(error).map(Err),
         }
     }
 

@@ -9,7 +9,6 @@ mod execute;
 mod guest;
 mod handles;
 mod limiter;
-mod log;
 mod pool;
 mod prepared;
 mod quick;

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::limiter::Meter;
-use super::log::Log;
 use super::ticker::{self, Beat, Expires};
 use crate::attempt::{Events, Usage};
+use crate::backend::log::Log;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::sandbox::Limits;

@@ -8,8 +8,8 @@ use crate::sandbox::Limits;
 
 /// The log of one attempt.
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) events: Arc<dyn Events>,
+pub(crate) struct Log {
+    pub(crate) events: Arc<dyn Events>,
     left: Mutex<Left>,
     dropped: AtomicU64,
 }
@@ -21,20 +21,20 @@ struct Left {
 }
 
 impl Log {
-    pub(super) fn new(events: Arc<dyn Events>, limits: &Limits) -> Self {
+    pub(crate) fn new(events: Arc<dyn Events>, limits: &Limits) -> Self {
         let bytes = usize::try_from(limits.log_bytes).unwrap_or(usize::MAX);
         let left = Mutex::new(Left { bytes, lines: limits.log_lines });
         Self { events, left, dropped: AtomicU64::new(0) }
     }
 
     /// Whether there is room for anything. If not, a line need not even be looked at.
-    pub(super) fn full(&self) -> bool {
+    pub(crate) fn full(&self) -> bool {
         let left = self.left();
         left.bytes == 0 || left.lines == 0
     }
 
     /// Takes a line, or as much of it as there is room for.
-    pub(super) fn line(&self, level: Level, line: &str) {
+    pub(crate) fn line(&self, level: Level, line: &str) {
         let Some(kept) = self.room(line) else { return self.miss() };
         if kept.len() < line.len() {
             self.miss();
@@ -43,12 +43,12 @@ impl Log {
     }
 
     /// Counts a line that was not taken whole.
-    pub(super) fn miss(&self) {
+    pub(crate) fn miss(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Lines that were not taken, or not whole.
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
