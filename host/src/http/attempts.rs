@@ -32,7 +32,7 @@ const LATER: Duration = Duration::from_secs(1);
 
 /// Runs an attempt of a job that another host keeps. Needs the scope `admin`: it may ask for whatever this host allows at all.
 #[utoipa::path(post, path = "/v1/attempts", tag = "attempts",
-    request_body(content = Object, content_type = "application/vnd.au-host.frames", description = "the attempt, as frames of this version of au-host"),
+    request_body(content = String, content_type = "application/vnd.au-host.frames", description = "the attempt, as frames of this version of au-host"),
     responses(
         (status = 200, description = "what it says and what comes of it, as frames", content_type = "application/vnd.au-host.frames"),
         super::openapi::Refusals,

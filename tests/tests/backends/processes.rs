@@ -37,11 +37,11 @@ fn a_job_that_has_its_child_killed_three_times_ends_as_lost() {
     let id = worker.submit(&["spin", "--retry-delay", "10ms"]);
     for attempt in 1..=3 {
         worker.running(&id, attempt);
-        signal(worker.busy(), "SEGV");
+        signal(worker.busy(), "ABRT");
     }
     let job = worker.ended(&id);
     assert_eq!((&job["failure"]["kind"], &job["attempt"]), (&"lost".into(), &3.into()), "{job}");
-    has(job["failure"]["message"].as_str().unwrap(), "SIGSEGV (11)");
+    has(job["failure"]["message"].as_str().unwrap(), "SIGABRT (6)");
 }
 
 #[test]
