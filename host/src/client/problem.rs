@@ -12,7 +12,7 @@ use crate::job::Status;
 /// Of what is no problem document, this much is told.
 const SHOWN: usize = 200;
 /// What an error can be about: the words that errors of hosts have.
-const WHATS: [&str; 25] = [
+const WHATS: [&str; 31] = [
     "job",
     "module",
     "function",
@@ -39,6 +39,11 @@ const WHATS: [&str; 25] = [
     "policy",
     "worker",
     "retry-on",
+    "schedule",
+    "name of a schedule",
+    "jitter",
+    "kind of failure",
+    "backoff",
 ];
 /// What a quota can be of.
 const QUOTAS: [&str; 4] = ["running", "queued", "stored", "fuel_per_day"];

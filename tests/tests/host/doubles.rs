@@ -48,7 +48,7 @@ async fn a_function_is_called_as_often_as_its_retry_policy_says() {
     let host = host(&double).await;
     let run = async |function: &str, retry: Retry| {
         let before = double.calls().len();
-        let handle = host.submit(Request { retry, ..ask(function) }).await.unwrap();
+        let handle = host.submit(Request { retry: Some(retry), ..ask(function) }).await.unwrap();
         let job = handle.wait(LONG).await.unwrap();
         (job.status, double.calls().len() - before, job.failure.map(|failure| failure.message))
     };

@@ -51,7 +51,7 @@ async fn an_attempt_that_begins_before_the_last_has_left_can_be_cancelled() {
     let (store, heard) = (memory(), Arc::new(Semaphore::new(0)));
     let host = builder(hooked(&store, SlowToHear(Arc::clone(&heard))), &Puppet::new()).build().await.unwrap();
     let retry = Retry { attempts: 2, delay: Duration::ZERO, max_delay: Duration::ZERO, ..Retry::default() };
-    let handle = host.submit(Request { retry, ..ask("fails-first") }).await.unwrap();
+    let handle = host.submit(Request { retry: Some(retry), ..ask("fails-first") }).await.unwrap();
     let second = async || handle.metadata().await.unwrap().attempt == 2;
     until("the second attempt runs", second).await;
     heard.add_permits(1);

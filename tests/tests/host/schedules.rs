@@ -268,7 +268,7 @@ async fn what_no_schedule_may_have_is_refused_and_a_damaged_one_harms_no_other()
     let key = IdempotencyKey { name: "mine".into(), holds: KeyHolds::WhileKept };
     assert!(refused(Request { key: Some(key), ..ask("echo") }).await.contains("key"));
     assert!(refused(Request { run_at: Some(time.now()), ..ask("echo") }).await.contains("time"));
-    assert!(refused(Request { priority: 1000, ..ask("echo") }).await.contains("priority"));
+    assert!(refused(Request { priority: Some(1000), ..ask("echo") }).await.contains("priority"));
     let large = au_host::Payload::json(&"x".repeat(70_000)).unwrap();
     assert!(refused(Request { input: large, ..ask("echo") }).await.contains("65536"));
     assert!(schedules.list().await.unwrap().is_empty());

@@ -107,13 +107,13 @@ fn left(history: &History) -> Vec<JobId> {
 fn call(number: u32) -> (Request, Option<u32>) {
     let retry = Retry { attempts: 1000, ..Retry::default() };
     if number % 4 != 0 {
-        return (Request { retry, ..ask("echo", number) }, Some(number));
+        return (Request { retry: Some(retry), ..ask("echo", number) }, Some(number));
     }
     let sandbox = SandboxRequest {
         timeout: Some(Duration::from_millis(u64::from(100 + number % 900))),
         ..SandboxRequest::default()
     };
-    (Request { retry, sandbox, ..ask("spin", 0) }, None)
+    (Request { retry: Some(retry), sandbox, ..ask("spin", 0) }, None)
 }
 
 /// What is wrong at the end.
