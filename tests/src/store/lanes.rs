@@ -59,7 +59,7 @@ pub(super) async fn of_a_queue(store: Arc<dyn Store>) {
     let (one, other) = (hire(&store).await, hire(&store).await);
     let (some, rest) = ([(); 5].map(|()| in_queue("mail")), [(); 3].map(|()| in_queue("default")));
     let unnamed = jobs::job();
-    insert_all(&store, &[&some[..], &rest[..], &[unnamed.clone()]].concat()).await;
+    insert_all(&store, &[&some[..], &rest[..], std::slice::from_ref(&unnamed)].concat()).await;
     let bounds = queues([("mail", queue(2)), ("default", queue(3))]);
     assert_eq!(ids(&started(&store, one, 1, &bounds).await), ids(&some[..1]));
     assert_eq!(ids(&started(&store, other, 100, &bounds).await), [&ids(&some[1..2])[..], &ids(&rest)].concat());
