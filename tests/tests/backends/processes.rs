@@ -105,7 +105,7 @@ fn a_child_that_does_not_start_is_an_error_that_names_the_program_and_why() {
     let said = run("/nowhere/au-host");
     has(&said, "/nowhere/au-host");
     has(&said, "No such file");
-    has(&run("/bin/false"), "exit code 1");
+    has(&run("/bin/false"), "ended with exit code 1");
     let mut doctor = folder.command(["doctor", "--backend", "process:"]);
     let ran = Ran::of(doctor.env("AU_COMPILER", "/bin/false")).ended(5);
     has(&ran.out, "BAD  backend");

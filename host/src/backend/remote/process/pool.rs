@@ -176,7 +176,8 @@ impl Pool {
         match &started {
             Ok(_) => *starts = Starts::default(),
             Err(error) => {
-                tracing::error!(error = error.chain(), "a worker process did not start");
+                // Whoever waits for one is told.
+                tracing::info!(error = error.chain(), "a worker process did not start");
                 let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
                 starts.failed(why, Instant::now());
             }
