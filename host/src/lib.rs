@@ -70,7 +70,7 @@ mod job;
 #[cfg(feature = "wasm")]
 mod known;
 pub mod lanes;
-#[cfg(all(feature = "remote", feature = "http"))]
+#[cfg(feature = "http")]
 mod lent;
 #[cfg(all(feature = "wasm", feature = "file"))]
 mod local;

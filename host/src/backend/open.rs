@@ -51,6 +51,7 @@ pub struct RouteSpec {
 
 /// What backends are made with.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only those that are not in this process need more"))]
 pub(crate) struct Parts<'a> {
     pub(crate) registry: &'a Arc<Registry>,
     pub(crate) wasm: &'a Arc<WasmBackend>,

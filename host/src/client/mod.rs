@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "remote")]
 pub(crate) use attempts::AttemptAnswer;
-#[cfg(all(feature = "remote", feature = "http"))]
+#[cfg(feature = "http")]
 pub(crate) use attempts::FRAMES;
 pub use config::ClientConfig;
 #[cfg(feature = "otel")]

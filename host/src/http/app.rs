@@ -7,8 +7,6 @@ use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "remote")]
-use super::attempts;
 use super::auth::Guard;
 use super::body::Budget;
 use super::config::{HttpConfig, HttpLimits};
@@ -19,8 +17,8 @@ use super::origin::Hosts;
 use super::principal::Caller;
 use super::problem::Result;
 use super::{
-    bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload,
-    usage, workers,
+    attempts, bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats,
+    submit, upload, usage, workers,
 };
 use crate::host::Host;
 use crate::local::Local;
@@ -44,7 +42,6 @@ struct Inner {
     in_flight: Arc<Semaphore>,
     followers: Followers,
     uploads: Semaphore,
-    #[cfg(feature = "remote")]
     attempts: Arc<Semaphore>,
     spool: std::path::PathBuf,
     totals: stats::Totals,
@@ -63,7 +60,6 @@ impl App {
             limiter: config.rate.map(Limiter::new),
             metrics: config.metrics.clone(),
             guard: Guard::new(local.host().tokens(), config.auth),
-            #[cfg(feature = "remote")]
             attempts: Arc::new(Semaphore::new(local.host().capacity())),
             local,
             hosts: Hosts::of(listen, &config.hosts),
@@ -128,7 +124,6 @@ impl App {
     }
 
     /// The places of attempts that are run for other hosts.
-    #[cfg(feature = "remote")]
     pub(super) fn attempts(&self) -> &Arc<Semaphore> {
         &self.0.attempts
     }
@@ -158,10 +153,8 @@ pub(super) fn entrance(app: App) -> Door {
 
 /// Which handler answers what. The templates are those of `template.rs`.
 fn routes() -> Router<App> {
-    let routes = Router::new();
-    #[cfg(feature = "remote")]
-    let routes = routes.route("/v1/attempts", post(attempts::run));
-    routes
+    Router::new()
+        .route("/v1/attempts", post(attempts::run))
         .route("/v1/call/{module}/{function}", post(call::call))
         .route("/v1/submit/{module}/{function}", post(submit::submit))
         .route("/v1/submit/{module}/{function}/bulk", post(bulk::bulk))

@@ -24,7 +24,6 @@ mod accept;
 mod access;
 mod advice;
 mod app;
-#[cfg(feature = "remote")]
 mod attempts;
 mod auth;
 mod body;
