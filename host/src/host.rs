@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::id::{Digest, JobId, WorkerId};
-use crate::job::{Job, Spec, Summary};
+use crate::job::{Spec, Summary};
 use crate::middleware::Way;
 use crate::modules::Modules;
 use crate::otel;
@@ -398,19 +398,6 @@ impl Inner {
         self.closed.store(true, Ordering::Release);
         self.closing.cancel();
         self.wake.notify_one();
-    }
-
-    /// Keeps a job; with it comes its end, if it has ended already.
-    pub(crate) async fn keep(self: &Arc<Self>, spec: Spec) -> Result<(Inserted, Option<Job>)> {
-        span::submitted(spec.id);
-        // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
-        let (told, kept) = oneshot::channel();
-        let inner = Arc::clone(self);
-        match spec.options.webhook {
-            None => self.runtime.spawn(inner.insert(spec, told)),
-            Some(_) => self.runtime.spawn(webhook::insert(inner, spec, told)),
-        };
-        kept.await.map_err(|error| Error::fault("host", error))?
     }
 
     /// What an attempt is told of its module's name: nothing, where nobody asks.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::attempt::{Attempt, Report};
 use crate::backend::Context;
@@ -19,8 +19,9 @@ use crate::place::Places;
 use crate::recorder::Recorder;
 use crate::running::{Run, Stop};
 use crate::scheduler::Told;
-use crate::span::About;
+use crate::span::{self, About};
 use crate::store::Inserted;
+use crate::webhook;
 
 /// First and longest rest between two tries to write an outcome.
 const RESTS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
@@ -156,6 +157,19 @@ impl Inner {
         drop(slot);
         self.woken();
         finishing.ok()
+    }
+
+    /// Keeps a job; with it comes its end, if it has ended already.
+    pub(crate) async fn keep(self: &Arc<Self>, spec: Spec) -> Result<(Inserted, Option<Job>)> {
+        span::submitted(spec.id);
+        // In a task of its own: once begun, insert and start belong together, whether or not the caller stays.
+        let (told, kept) = oneshot::channel();
+        let inner = Arc::clone(self);
+        match spec.options.webhook {
+            None => self.runtime.spawn(inner.insert(spec, told)),
+            Some(_) => self.runtime.spawn(webhook::insert(inner, spec, told)),
+        };
+        kept.await.map_err(|error| Error::fault("host", error))?
     }
 
     /// Keeps a job that runs here and tells what became of that. What is held for it is given back when it is to go on; else it

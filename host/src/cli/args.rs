@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use au_host::{JobId, KeyHolds, Missed, ModuleName, Overlap, ScheduleName, Scope, Status, WebhookUrl, WorkerId};
+use au_host::{JobId, KeyHolds, ModuleName, Scope, Status, WebhookUrl, WorkerId};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -129,7 +129,7 @@ pub(crate) enum Verb {
     Webhook(Webhook),
     /// Submit a call again and again, at times that cron says
     #[command(subcommand)]
-    Schedule(Schedule),
+    Schedule(super::schedule::Schedule),
     /// Copy what is kept from one store to another
     #[command(subcommand)]
     Store(Store),
@@ -173,56 +173,6 @@ pub(crate) enum Worker {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<WorkerId>,
     },
-}
-
-/// `schedule`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Schedule {
-    /// List schedules: what they submit, when, and what became of the last time
-    List,
-    /// Show a schedule
-    Show { name: ScheduleName },
-    /// Keep a schedule, in place of the one of this name
-    Set(Box<SetSchedule>),
-    /// Submit nothing of them until they are resumed
-    Pause {
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<ScheduleName>,
-    },
-    /// Go on with them; times that passed meanwhile do not count
-    Resume {
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<ScheduleName>,
-    },
-    /// Submit a job of it now, beside those that come at their times
-    Run { name: ScheduleName },
-    /// Forget schedules; their jobs stay
-    Rm {
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<ScheduleName>,
-    },
-}
-
-/// `schedule set`.
-#[derive(Debug, Args)]
-pub(crate) struct SetSchedule {
-    /// What to call it: 1 to 64 of a-z 0-9 . _ -
-    pub(crate) name: ScheduleName,
-    /// When, as five fields of cron ("0 3 * * MON-FRI"), six with seconds first, or @hourly, @daily, @weekly, @monthly
-    pub(crate) cron: String,
-    #[command(flatten)]
-    pub(crate) call: Call,
-    /// The time zone that the times are meant in: Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub(crate) zone: String,
-    /// Of times that passed while nobody was there, make up for the last, or skip all
-    #[arg(long, value_name = "last|skip", default_value = "last")]
-    pub(crate) missed: Missed,
-    /// At a time when the job before has not finished, submit one all the same, or skip it
-    #[arg(long, value_name = "allow|skip", default_value = "allow")]
-    pub(crate) overlap: Overlap,
-    #[command(flatten)]
-    pub(crate) settings: Settings,
 }
 
 /// `store`.

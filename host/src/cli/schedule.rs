@@ -1,50 +1,101 @@
 //! `schedule`: calls that are submitted again and again.
 
-use au_host::{Clock, Cron, Firing, ModuleRef, Schedule, ScheduleInfo, Takes};
+use au_host::{Clock, Cron, Firing, Missed, ModuleRef, Overlap, ScheduleInfo, ScheduleName, Takes};
+use clap::{Args, Subcommand};
 
-use super::args;
+use super::args::{Call, Settings};
 use super::call;
 use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::Result;
 
-pub(crate) async fn schedule(place: &Place, out: Out, command: args::Schedule) -> Result {
+/// `schedule`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schedule {
+    /// List schedules: what they submit, when, and what became of the last time
+    List,
+    /// Show a schedule
+    Show { name: ScheduleName },
+    /// Keep a schedule, in place of the one of this name
+    Set(Box<SetSchedule>),
+    /// Submit nothing of them until they are resumed
+    Pause {
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<ScheduleName>,
+    },
+    /// Go on with them; times that passed meanwhile do not count
+    Resume {
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<ScheduleName>,
+    },
+    /// Submit a job of it now, beside those that come at their times
+    Run { name: ScheduleName },
+    /// Forget schedules; their jobs stay
+    Rm {
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<ScheduleName>,
+    },
+}
+
+/// `schedule set`.
+#[derive(Debug, Args)]
+pub(crate) struct SetSchedule {
+    /// What to call it: 1 to 64 of a-z 0-9 . _ -
+    pub(crate) name: ScheduleName,
+    /// When, as five fields of cron ("0 3 * * MON-FRI"), six with seconds first, or @hourly, @daily, @weekly, @monthly
+    pub(crate) cron: String,
+    #[command(flatten)]
+    pub(crate) call: Call,
+    /// The time zone that the times are meant in: Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) zone: String,
+    /// Of times that passed while nobody was there, make up for the last, or skip all
+    #[arg(long, value_name = "last|skip", default_value = "last")]
+    pub(crate) missed: Missed,
+    /// At a time when the job before has not finished, submit one all the same, or skip it
+    #[arg(long, value_name = "allow|skip", default_value = "allow")]
+    pub(crate) overlap: Overlap,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+pub(crate) async fn schedule(place: &Place, out: Out, command: Schedule) -> Result {
     let host = match place.elsewhere() {
         Some(client) => Hosted::There(client),
         None => Hosted::Here(place.open(Takes::Nothing, None).await?),
     };
     match command {
-        args::Schedule::List => list(out, &host.schedules().await?),
-        args::Schedule::Show { name } => show(out, &host.schedule(&name).await?),
-        args::Schedule::Set(command) => {
+        Schedule::List => list(out, &host.schedules().await?),
+        Schedule::Show { name } => show(out, &host.schedule(&name).await?),
+        Schedule::Set(command) => {
             let kept = set(&host, *command).await?;
             out.note(&format!("schedule {} is kept{}", kept.name, next(&kept)));
             attended(&host, out).await?;
             show(out, &kept)
         }
-        args::Schedule::Pause { names } => {
+        Schedule::Pause { names } => {
             for name in names {
                 host.pause_schedule(&name).await?;
                 out.note(&format!("schedule {name} is paused: nothing is submitted until it is resumed"));
             }
             Ok(())
         }
-        args::Schedule::Resume { names } => {
+        Schedule::Resume { names } => {
             for name in names {
                 let kept = host.resume_schedule(&name).await?;
                 out.note(&format!("schedule {name} goes on{}", next(&kept)));
             }
             attended(&host, out).await
         }
-        args::Schedule::Run { name } => {
+        Schedule::Run { name } => {
             let handle = host.run_schedule(&name).await?;
             if let Hosted::Here(_) = &host {
                 place.ensure_worker()?;
             }
             out.line(&handle.id().to_string())
         }
-        args::Schedule::Rm { names } => {
+        Schedule::Rm { names } => {
             for name in names {
                 host.remove_schedule(&name).await?;
                 out.note(&format!("schedule {name} is gone; its jobs stay"));
@@ -54,7 +105,7 @@ pub(crate) async fn schedule(place: &Place, out: Out, command: args::Schedule) -
     }
 }
 
-async fn set(host: &Hosted, command: args::SetSchedule) -> Result<ScheduleInfo> {
+async fn set(host: &Hosted, command: SetSchedule) -> Result<ScheduleInfo> {
     let cron = Cron::new(&command.cron, &command.zone, Clock::system().now())?;
     let mut request = call::request(host, &command.call).await?;
     // By its name, so that a newer module of that name is used once there is one.
@@ -65,7 +116,7 @@ async fn set(host: &Hosted, command: args::SetSchedule) -> Result<ScheduleInfo> 
         request.module_name = None;
     }
     command.settings.apply(&mut request)?;
-    let mut schedule = Schedule::new(cron, request);
+    let mut schedule = au_host::Schedule::new(cron, request);
     schedule.missed = command.missed;
     schedule.overlap = command.overlap;
     Ok(host.put_schedule(&command.name, schedule).await?)

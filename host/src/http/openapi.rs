@@ -352,54 +352,6 @@ struct Function {
     output_schema: Option<serde_json::Value>,
 }
 
-/// A call that is submitted again and again.
-#[derive(ToSchema)]
-#[schema(as = Schedule)]
-pub(super) struct Schedule {
-    name: String,
-    cron: String,
-    zone: String,
-    /// What is submitted, its input aside.
-    request: serde_json::Value,
-    missed: String,
-    overlap: String,
-    /// No time before this counts.
-    since: String,
-    paused: bool,
-    last: Option<Firing>,
-    /// When it is due next; null while it is paused.
-    next: Option<String>,
-    /// Why the time that is due has no job yet; it is tried again.
-    trouble: Option<String>,
-}
-
-/// What became of a time at which a schedule was due.
-#[derive(ToSchema)]
-struct Firing {
-    at: String,
-    job: Option<String>,
-    /// Why there is no job.
-    skipped: Option<String>,
-}
-
-/// When a schedule is due, and what it calls.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query, rename_all = "kebab-case")]
-pub(super) struct ScheduleOptions {
-    /// When: five fields of cron, six with seconds first, or @daily and its like.
-    cron: String,
-    /// The time zone it is meant in, of the IANA database: Europe/Berlin; else UTC.
-    zone: Option<String>,
-    /// A name, looked up each time, or `sha256:` and 64 digits.
-    module: String,
-    /// One of the module's functions.
-    function: String,
-    /// What becomes of times that passed while no host was there: `last`, the last of them is made up for; or `skip`.
-    missed: Option<String>,
-    /// What becomes of a time when the job before has not finished: `allow` or `skip`.
-    overlap: Option<String>,
-}
-
 /// Limits and grants of a call.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "kebab-case")]

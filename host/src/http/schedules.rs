@@ -22,7 +22,7 @@ use crate::schedule::{Cron, Schedule, ScheduleInfo, Schedules};
 /// All schedules of a tenant.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct All {
-    #[schema(value_type = Vec<super::openapi::Schedule>)]
+    #[schema(value_type = Vec<Shown>)]
     schedules: Vec<ScheduleInfo>,
 }
 
@@ -38,12 +38,12 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, query: Query) -
 #[utoipa::path(put, path = "/v1/schedules/{name}", tag = "schedules",
     params(
         ("name" = String, Path, description = "1 to 64 of a-z 0-9 . _ -"),
-        super::openapi::ScheduleOptions,
+        ScheduleOptions,
         super::openapi::CallOptions,
         super::openapi::KeptOptions,
     ),
     request_body(content = Object, content_type = "application/json", description = "the input, of whatever Content-Type; none is JSON"),
-    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+    responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn put(
     State(app): State<App>,
     caller: Caller,
@@ -71,7 +71,7 @@ pub(super) async fn put(
 /// Shows a schedule: what it submits and when, what became of the last time, and when the next is.
 #[utoipa::path(get, path = "/v1/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, description = "its name")),
-    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+    responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -120,7 +120,7 @@ pub(super) async fn remove(
 /// Submits nothing of a schedule until it is resumed.
 #[utoipa::path(post, path = "/v1/schedules/{name}/pause", tag = "schedules",
     params(("name" = String, Path, description = "its name")),
-    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+    responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn pause(
     State(app): State<App>,
     caller: Caller,
@@ -134,7 +134,7 @@ pub(super) async fn pause(
 /// Goes on with a schedule. Times that passed meanwhile do not count.
 #[utoipa::path(post, path = "/v1/schedules/{name}/resume", tag = "schedules",
     params(("name" = String, Path, description = "its name")),
-    responses((status = 200, description = "the schedule", body = super::openapi::Schedule), super::openapi::Refusals))]
+    responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn resume(
     State(app): State<App>,
     caller: Caller,
@@ -162,4 +162,56 @@ pub(super) async fn run(
 
 fn schedules(app: &App, caller: &Caller) -> Schedules {
     app.host().schedules(caller.principal.as_deref())
+}
+
+/// A call that is submitted again and again.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read by the macro that describes it")]
+#[schema(as = Schedule)]
+pub(super) struct Shown {
+    name: String,
+    cron: String,
+    zone: String,
+    /// What is submitted, its input aside.
+    request: serde_json::Value,
+    missed: String,
+    overlap: String,
+    /// No time before this counts.
+    since: String,
+    paused: bool,
+    last: Option<Became>,
+    /// When it is due next; null while it is paused.
+    next: Option<String>,
+    /// Why the time that is due has no job yet; it is tried again.
+    trouble: Option<String>,
+}
+
+/// What became of a time at which a schedule was due.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read by the macro that describes it")]
+#[schema(as = Firing)]
+struct Became {
+    at: String,
+    job: Option<String>,
+    /// Why there is no job.
+    skipped: Option<String>,
+}
+
+/// When a schedule is due, and what it calls.
+#[derive(utoipa::IntoParams)]
+#[allow(dead_code, reason = "read by the macro that describes it")]
+#[into_params(parameter_in = Query, rename_all = "kebab-case")]
+struct ScheduleOptions {
+    /// When: five fields of cron, six with seconds first, or @daily and its like.
+    cron: String,
+    /// The time zone it is meant in, of the IANA database: Europe/Berlin; else UTC.
+    zone: Option<String>,
+    /// A name, looked up each time, or `sha256:` and 64 digits.
+    module: String,
+    /// One of the module's functions.
+    function: String,
+    /// What becomes of times that passed while no host was there: `last`, the last of them is made up for; or `skip`.
+    missed: Option<String>,
+    /// What becomes of a time when the job before has not finished: `allow` or `skip`.
+    overlap: Option<String>,
 }

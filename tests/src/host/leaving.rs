@@ -65,10 +65,11 @@ pub(super) async fn given_back(local: Local) {
 
 pub(super) async fn removed_module(local: Local) {
     done(&local, ask("echo", 1)).await;
-    let later = au_host::Clock::system().now().plus(Duration::from_millis(100));
-    let handle = local.host().submit(Request { run_at: Some(later), ..ask("echo", 2) }).await.unwrap();
+    local.host().pause_queue("held").await.unwrap();
+    let handle = local.host().submit(Request { queue: Some("held".into()), ..ask("echo", 2) }).await.unwrap();
     let module = local.module(&ask("echo", 2).module).await.unwrap();
     local.remove_module(module.digest).await.unwrap();
+    local.host().resume_queue("held").await.unwrap();
     let job = handle.wait(LONG).await.unwrap();
     assert_eq!(job.failure.expect("its code is gone").kind, FailureKind::Module);
     assert!(matches!(local.host().submit(ask("echo", 3)).await, Err(Error::NotFound { .. })));

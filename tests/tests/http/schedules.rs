@@ -37,7 +37,10 @@ async fn a_schedule_is_put_with_its_input_and_read_back() {
 #[tokio::test]
 async fn what_is_no_schedule_is_a_problem_that_says_why() {
     let served = Served::new().await;
-    let put = async |path: &str| served.send(served.ask(Method::PUT, path).body(number(7))).await;
+    let put = async |path: &str| {
+        let put = served.ask(Method::PUT, path).header("content-type", OCTETS);
+        served.send(put.body(number(7))).await
+    };
     for (path, status, code, word) in [
         ("/v1/schedules/x?module=guest&function=echo", 400, "bad_query", "cron="),
         ("/v1/schedules/x?cron=@daily&function=echo", 400, "bad_query", "module="),
