@@ -249,8 +249,11 @@ struct Quota {
 #[derive(ToSchema)]
 pub(super) struct Queue {
     name: String,
+    #[schema(format = "uint64")]
     concurrency: Option<u64>,
+    #[schema(format = "uint64")]
     per_function: Option<u64>,
+    #[schema(format = "uint64")]
     per_key: Option<u64>,
     paused: bool,
     /// Null to a tenant, as `running`.
@@ -262,13 +265,13 @@ pub(super) struct Queue {
 #[derive(ToSchema)]
 pub(super) struct QueuePolicy {
     /// In all.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     concurrency: Option<u64>,
     /// Of each function.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     per_function: Option<u64>,
     /// Of each concurrency key.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     per_key: Option<u64>,
     /// Nothing of it starts.
     paused: Option<bool>,
@@ -278,7 +281,7 @@ pub(super) struct QueuePolicy {
 #[derive(ToSchema)]
 pub(super) struct FunctionPolicy {
     /// How many at one time, over all hosts.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     concurrency: Option<u64>,
     /// None of its jobs starts.
     paused: Option<bool>,

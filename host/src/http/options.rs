@@ -65,7 +65,8 @@ pub(super) fn job(query: &mut Query, request: &mut Request) -> Result<()> {
     request.labels = named(query, "label")?;
     request.module_name = query.text("module-name")?;
     request.webhook = query.text("webhook")?.map(|url| url.parse()).transpose()?;
-    Ok(())
+    // A bulk of none has it wrong as well.
+    Ok(request.bounded(u64::MAX)?)
 }
 
 fn run_at(query: &mut Query) -> Result<Option<Timestamp>> {

@@ -21,6 +21,7 @@ use crate::schedule::{Cron, Schedule, ScheduleInfo, Schedules};
 
 /// All schedules of a tenant.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AllSchedules)]
 pub(super) struct All {
     #[schema(value_type = Vec<Shown>)]
     schedules: Vec<ScheduleInfo>,

@@ -106,7 +106,7 @@ fn left(history: &History) -> Vec<JobId> {
 /// One of four takes some time, and is then stopped for it.
 fn call(number: u32) -> (Request, Option<u32>) {
     let retry = Retry { attempts: 1000, ..Retry::default() };
-    if number % 4 != 0 {
+    if !number.is_multiple_of(4) {
         return (Request { retry: Some(retry), ..ask("echo", number) }, Some(number));
     }
     let sandbox = SandboxRequest {

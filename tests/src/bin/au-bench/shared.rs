@@ -110,12 +110,15 @@ fn on_postgres(effort: Effort, table: &mut Table, runtime: &Runtime, url: &str) 
     hosts(effort, table, runtime, url);
 }
 
+/// Id, spec, state, and input.
+type BareRow = (uuid::Uuid, Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
 /// The same rows in a table like ours, inserted and deleted in batches of as many as we have in flight, one statement each.
 struct BareRows {
     client: tokio_postgres::Client,
     insert: tokio_postgres::Statement,
     delete: tokio_postgres::Statement,
-    rows: Vec<(uuid::Uuid, Vec<u8>, Vec<u8>, Option<Vec<u8>>)>,
+    rows: Vec<BareRow>,
 }
 
 impl BareRows {
