@@ -40,7 +40,10 @@ impl FromStr for BackendUrl {
         match scheme {
             "wasm" if rest.is_empty() && query.is_empty() => Ok(Self::Wasm),
             "process" if rest.is_empty() => Ok(Self::Process(bounds(query)?)),
-            "http" | "https" | "unix" => Ok(Self::Http(place.to_owned(), bounds(query)?)),
+            "http" | "https" if rest.strip_prefix("//").is_some_and(|host| !host.is_empty()) => {
+                Ok(Self::Http(place.to_owned(), bounds(query)?))
+            }
+            "unix" if !rest.is_empty() => Ok(Self::Http(place.to_owned(), bounds(query)?)),
             _ => Err(bad(format!(
                 "{:?} is none of wasm:, process:, process:?workers=4, http://HOST:PORT and https://HOST",
                 shorten(text)
