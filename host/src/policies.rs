@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::id::ModuleRef;
 use crate::job::Spec;
 use crate::lanes::{Bounds, FunctionBounds, Group, QueueBounds, function_lane};
 use crate::quota::Quotas;
@@ -161,13 +160,12 @@ impl Policies {
     /// The request, with what the policy of its function has for what it does not say.
     pub(crate) async fn complete(&self, mut request: Request) -> Result<Request> {
         let known = self.current().await?;
-        let name = request.module_name.clone().unwrap_or_else(|| match &request.module {
-            ModuleRef::Name(name) => name.to_string(),
-            ModuleRef::Digest(digest) => digest.to_string(),
-        });
-        if !known.functions.is_empty()
-            && let Some(OfFunction { policy, .. }) = known.functions.get(&function_lane(&name, &request.function))
-        {
+        // Most stores have no policies: then nothing is made of the names.
+        if known.functions.is_empty() {
+            return Ok(request);
+        }
+        let name = request.module_name.clone().unwrap_or_else(|| request.module.to_string());
+        if let Some(OfFunction { policy, .. }) = known.functions.get(&function_lane(&name, &request.function)) {
             request.queue = request.queue.or_else(|| policy.queue.clone());
             request.retry = request.retry.or_else(|| policy.retry.clone());
             request.priority = request.priority.or(policy.priority);
