@@ -14,8 +14,8 @@ fn a_job_runs_in_a_child_process_from_the_command_line() {
 #[test]
 fn a_child_that_is_killed_costs_its_own_attempt_and_no_other_and_the_signal_is_named() {
     let worker = Worker::start("process:?workers=2");
-    let ids = [worker.submit(&["spin", "--attempts", "1"]), worker.submit(&["spin", "--attempts", "1"])];
-    ids.iter().for_each(|id| worker.running(id, 1));
+    let ids = [worker.endless(&["--attempts", "1"]), worker.endless(&["--attempts", "1"])];
+    ids.iter().for_each(|id| worker.at_half(id, 1));
     until("both are busy", || Some(()).filter(|()| worker.children().iter().filter(|child| child.1).count() == 2));
     signal(worker.busy(), "KILL");
     let over = |id: &&String| worker.status(id)["status"] != "running";
@@ -34,9 +34,9 @@ fn a_child_that_is_killed_costs_its_own_attempt_and_no_other_and_the_signal_is_n
 #[test]
 fn a_job_that_has_its_child_killed_three_times_ends_as_lost() {
     let worker = Worker::start("process:?workers=1");
-    let id = worker.submit(&["spin", "--retry-delay", "10ms"]);
+    let id = worker.endless(&["--retry-delay", "10ms"]);
     for attempt in 1..=3 {
-        worker.running(&id, attempt);
+        worker.at_half(&id, attempt);
         signal(worker.busy(), "ABRT");
     }
     let job = worker.ended(&id);
@@ -47,8 +47,8 @@ fn a_job_that_has_its_child_killed_three_times_ends_as_lost() {
 #[test]
 fn a_spinning_guest_is_cancelled_and_its_child_has_another_attempt() {
     let worker = Worker::start("process:?workers=1");
-    let id = worker.submit(&["spin"]);
-    worker.running(&id, 1);
+    let id = worker.endless(&[]);
+    worker.at_half(&id, 1);
     let child = worker.busy();
     worker.cancel(&id);
     assert_eq!(worker.ended(&id)["status"], "cancelled");
@@ -60,11 +60,11 @@ fn a_spinning_guest_is_cancelled_and_its_child_has_another_attempt() {
 #[test]
 fn a_child_that_is_paused_is_ended_after_its_silence_and_what_it_had_is_tried_again() {
     let worker = Worker::start("process:?workers=1&silence=2s");
-    let id = worker.submit(&["spin", "--retry-delay", "10ms"]);
-    worker.running(&id, 1);
+    let id = worker.endless(&["--retry-delay", "10ms"]);
+    worker.at_half(&id, 1);
     let child = worker.busy();
     signal(child, "STOP");
-    worker.running(&id, 2);
+    worker.at_half(&id, 2);
     assert!(!lives(child), "it can say nothing any more");
     worker.cancel(&id);
     let job = worker.ended(&id);
@@ -74,8 +74,8 @@ fn a_child_that_is_paused_is_ended_after_its_silence_and_what_it_had_is_tried_ag
 #[test]
 fn a_child_that_is_paused_is_cancelled_all_the_same() {
     let worker = Worker::start("process:?workers=1&silence=1h");
-    let id = worker.submit(&["spin"]);
-    worker.running(&id, 1);
+    let id = worker.endless(&[]);
+    worker.at_half(&id, 1);
     let child = worker.busy();
     signal(child, "STOP");
     worker.cancel(&id);
@@ -86,8 +86,8 @@ fn a_child_that_is_paused_is_cancelled_all_the_same() {
 #[test]
 fn children_go_when_their_host_is_killed() {
     let mut worker = Worker::start("process:?workers=2");
-    let id = worker.submit(&["spin", "--attempts", "1"]);
-    worker.running(&id, 1);
+    let id = worker.endless(&["--attempts", "1"]);
+    worker.at_half(&id, 1);
     worker.busy();
     let children = worker.children();
     worker.kill();
@@ -115,8 +115,8 @@ fn a_child_that_does_not_start_is_an_error_that_names_the_program_and_why() {
 #[test]
 fn a_child_has_limits_of_the_kernel_and_no_environment() {
     let worker = Worker::start("process:?workers=1");
-    let id = worker.submit(&["spin", "--timeout", "100s"]);
-    worker.running(&id, 1);
+    let id = worker.endless(&["--timeout", "100s"]);
+    worker.at_half(&id, 1);
     let child = worker.busy();
     let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
     let soft = |name: &str| {

@@ -33,11 +33,11 @@ fn what_one_of_two_hosts_takes_with_it_when_it_dies_runs_on_the_other() {
     };
     let settings: String = hosts.iter().enumerate().map(|(number, serving)| section(number, serving)).collect();
     let worker = Worker::configured(&[], &settings);
-    let ids = ["a", "b"].map(|_| worker.submit(&["spin", "--retry-delay", "10ms"]));
-    ids.iter().for_each(|id| worker.running(id, 1));
+    let ids = ["a", "b"].map(|_| worker.endless(&["--retry-delay", "10ms"]));
+    ids.iter().for_each(|id| worker.at_half(id, 1));
     hosts[0].kill();
     let again = until("another attempt", || ids.iter().find(|id| worker.status(id)["attempt"] == 2));
-    worker.running(again, 2);
+    worker.at_half(again, 2);
     ids.iter().for_each(|id| worker.cancel(id));
     ids.iter().for_each(|id| assert_eq!(worker.ended(id)["status"], "cancelled"));
 }

@@ -42,6 +42,17 @@ impl Worker {
         });
     }
 
+    /// Calls a function that says "half" and never ends by itself.
+    pub(crate) fn endless(&self, words: &[&str]) -> String {
+        self.submit(&["progress", "for ever"].iter().chain(words).copied().collect::<Vec<_>>())
+    }
+
+    /// Waits until the guest of that attempt has said so: before, the attempt may be on its way still.
+    pub(crate) fn at_half(&self, id: &str, attempt: u32) {
+        let is_there = |job: &Value| job["attempt"] == attempt && job["progress"]["done"] == 0.5;
+        until("half of an attempt", || Some(self.status(id)).filter(is_there));
+    }
+
     /// Waits for its end, and gives what is known of it then.
     pub(crate) fn ended(&self, id: &str) -> Value {
         let over = |job: &Value| !["running", "pending"].contains(&job["status"].as_str().unwrap());

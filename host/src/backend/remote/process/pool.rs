@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 use super::line::Line;
 use super::start::{Counted, Order, Worker};
@@ -47,24 +48,25 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Starts {
     failed: u32,
-    /// Nothing is started before, and why.
-    held: Option<(Instant, String)>,
+    /// When the last one failed, and before when nothing is started.
+    held: Option<(Instant, Instant)>,
 }
 
 impl Starts {
-    /// Whether something may be started now; else why the last start failed.
-    fn check(&self, now: Instant) -> Result<()> {
-        match &self.held {
-            Some((until, why)) if now < *until => Err(Error::fault("worker process", why.clone())),
-            _ => Ok(()),
-        }
+    /// How long nothing is to be started.
+    fn rest(&self, now: Instant) -> Duration {
+        self.held.map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(now))
     }
 
-    fn failed(&mut self, why: String, now: Instant) {
+    /// A start that began then has failed now. Those that began side by side fail as one.
+    fn failed(&mut self, began: Instant, now: Instant) {
+        if self.held.is_some_and(|(failed, _)| began <= failed) {
+            return;
+        }
         let [first, longest] = RESTS;
         let rest = first.saturating_mul(1 << self.failed.min(16)).min(longest);
         self.failed = self.failed.saturating_add(1);
-        self.held = Some((now + rest, why));
+        self.held = Some((now, now + rest));
     }
 }
 
@@ -168,8 +170,16 @@ impl Pool {
         }
     }
 
+    /// A new child, after a rest if the last ones did not start: an attempt is not lost for what another has just seen.
     async fn start(&self) -> Result<Worker> {
-        lock(&self.starts).check(Instant::now())?;
+        let began = loop {
+            let now = Instant::now();
+            let rest = lock(&self.starts).rest(now);
+            if rest.is_zero() {
+                break now;
+            }
+            sleep(rest).await;
+        };
         let order = Order { program: &self.program, modules: self.registry.path(), hardened: self.config.hardened };
         let started = Worker::start(&order, Counted::new(&self.live)).await;
         let mut starts = lock(&self.starts);
@@ -178,8 +188,7 @@ impl Pool {
             Err(error) => {
                 // Whoever waits for one is told.
                 tracing::info!(error = error.chain(), "a worker process did not start");
-                let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-                starts.failed(why, Instant::now());
+                starts.failed(began, Instant::now());
             }
         }
         started
@@ -217,16 +226,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starts_that_fail_are_further_and_further_apart_and_say_why() {
-        let (mut starts, now) = (Starts::default(), Instant::now());
-        assert!(starts.check(now).is_ok());
-        for rest in [100, 200, 400] {
-            starts.failed("no such file".into(), now);
-            let just_before = now + Duration::from_millis(rest - 1);
-            assert!(starts.check(just_before).unwrap_err().chain().contains("no such file"));
-            assert!(starts.check(now + Duration::from_millis(rest)).is_ok());
+    fn starts_that_fail_are_further_and_further_apart_and_those_side_by_side_count_once() {
+        let (mut starts, mut now) = (Starts::default(), Instant::now());
+        assert_eq!(starts.rest(now), Duration::ZERO);
+        for rest in [100, 200, 400].map(Duration::from_millis) {
+            let failed = now + Duration::from_millis(1);
+            (0..5).for_each(|_| starts.failed(now, failed));
+            assert_eq!(starts.rest(failed), rest);
+            now = failed + rest;
+            assert_eq!(starts.rest(now), Duration::ZERO);
         }
-        (0..100).for_each(|_| starts.failed("x".into(), now));
-        assert!(starts.check(now + RESTS[1]).is_ok());
+        for _ in 0..100 {
+            let failed = now + Duration::from_millis(1);
+            starts.failed(now, failed);
+            now = failed + starts.rest(failed);
+        }
+        starts.failed(now, now);
+        assert_eq!(starts.rest(now), RESTS[1]);
     }
 }
