@@ -4,9 +4,9 @@ use std::io::stderr;
 use std::str::FromStr as _;
 
 use au_host::Error;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, LevelFilter, dynamic_filter_fn};
 use tracing_subscriber::fmt;
-use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -50,7 +50,8 @@ impl Logging {
         let asked = self.filter.as_deref().filter(|filter| !filter.trim().is_empty());
         let filter = EnvFilter::from_str(asked.unwrap_or(self.format.filter()))
             .map_err(|error| Error::invalid("log filter", error.to_string()))?;
-        let layers: Vec<_> = traces.layer().into_iter().chain([self.layer().with_filter(filter).boxed()]).collect();
+        let layers: Vec<_> =
+            traces.layer().into_iter().chain([self.layer().with_filter(asked_each_time(filter)).boxed()]).collect();
         tracing_subscriber::registry().with(layers).init();
         traces.complain();
         if self.format == Format::Json {
@@ -71,9 +72,60 @@ impl Logging {
     }
 }
 
+/// The same filter, asked anew for each span and event that it lets pass.
+///
+/// `tracing` does not ask where it always lets pass, and the layer then goes by the last answer of its thread, whatever that was
+/// about: a span was missing now and then (<https://github.com/tokio-rs/tracing/issues/2519>).
+fn asked_each_time(filter: EnvFilter) -> impl Filter<Registry> {
+    filter.and(dynamic_filter_fn(|_, _| true).with_max_level_hint(LevelFilter::TRACE))
+}
+
 /// A panic among lines of JSON is one of them.
 fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     let at = panic.location().map(tracing::field::display);
     let why = panic.payload_as_str().unwrap_or("of a kind that is no text");
     tracing::error!(target: "au_host::panic", at, why, "a bug of au-host: a thread panicked");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_span_is_there_whatever_was_asked_before_it() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = fmt::layer().with_writer(move || writer.clone());
+        let told = tracing_subscriber::registry().with(layer.with_filter(asked_each_time(EnvFilter::new("info"))));
+        let all = tracing_subscriber::registry();
+        let hidden = with_default(all, || tracing::debug_span!("hidden").metadata().unwrap());
+        with_default(told, || {
+            for _ in 0..2 {
+                // Whoever asks need not make what was asked about, so the answer is left over.
+                tracing::dispatcher::get_default(|told| told.enabled(hidden));
+                let span = tracing::info_span!("shown");
+                tracing::info!(parent: &span, "said");
+            }
+        });
+        let kept = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(kept.lines().filter(|line| line.contains("shown")).count(), 2, "{kept}");
+    }
 }

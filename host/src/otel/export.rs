@@ -8,8 +8,9 @@ use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, dynamic_filter_fn};
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -100,7 +101,12 @@ impl Export {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_context_activation(false)
-            .with_filter(filter_fn(belongs).with_max_level_hint(LevelFilter::DEBUG))
+            .with_filter(
+                dynamic_filter_fn(|of, _| belongs(of))
+                    .with_max_level_hint(LevelFilter::DEBUG)
+                    // Never "always": see <https://github.com/tokio-rs/tracing/issues/2519>.
+                    .with_callsite_filter(|of| if belongs(of) { Interest::sometimes() } else { Interest::never() }),
+            )
     }
 
     /// Sends what waits, within this time; what is left then is lost.
