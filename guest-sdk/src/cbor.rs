@@ -13,11 +13,9 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use crate::absent::Unfit;
+use crate::codec::DEPTH;
 
 type Result<T> = std::result::Result<T, Unfit>;
-
-/// As deep as JSON is read.
-const DEPTH: u8 = 128;
 
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
@@ -38,7 +36,7 @@ const BREAK: u8 = 0xff;
 #[derive(Debug)]
 pub(crate) struct Reader<'de> {
     rest: &'de [u8],
-    depth: u8,
+    depth: usize,
 }
 
 /// How an item begins: its major type, the bits after that, and the number they stand for.

@@ -11,6 +11,10 @@ pub(crate) const CBOR: &str = "application/cbor";
 pub(crate) const OCTETS: &str = "application/octet-stream";
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
+/// How deep values are read, by every codec: as deep as serde_json reads, which a stack of 1 MiB holds unoptimised too.
+#[cfg(any(feature = "msgpack", feature = "cbor"))]
+pub(crate) const DEPTH: usize = 128;
+
 /// How a payload is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {

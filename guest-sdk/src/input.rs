@@ -58,6 +58,7 @@ impl Input<'_> {
             #[cfg(feature = "msgpack")]
             Codec::MessagePack => {
                 let mut message = rmp_serde::Deserializer::new(self.bytes);
+                message.set_max_depth(crate::codec::DEPTH);
                 arguments.fill(&mut message)?;
                 ended(message.into_inner())?;
             }

@@ -36,8 +36,7 @@
 //! | `application/octet-stream` | | the only argument, whole; [`Bytes`] are answered as they are, anything else as JSON |
 //!
 //! A function that returns a [`Payload`] says itself what its bytes are. An input that does not fit is a failure of the kind
-//! [`Failure::InvalidInput`] that names the argument. Nesting is read to a depth of 128 in JSON and CBOR, 1024 in
-//! MessagePack.
+//! [`Failure::InvalidInput`] that names the argument. Nesting is read to a depth of 128.
 //!
 //! # Cargo features
 //!
