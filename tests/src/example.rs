@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use au_host::{Local, ModuleName};
+use au_host::{Local, LocalConfig, ModuleName};
 use bytes::Bytes;
 
 use crate::guest::config;
@@ -44,7 +44,15 @@ pub fn example(name: &str) -> Bytes {
 /// # Panics
 /// When it cannot be opened, or refuses one of them.
 pub async fn host_of(names: &[&str]) -> Local {
-    let local = Local::temporary(config()).await.expect("a temporary folder");
+    host_as(config(), names).await
+}
+
+/// The same, set up in another way.
+///
+/// # Panics
+/// As [`host_of`].
+pub async fn host_as(config: LocalConfig, names: &[&str]) -> Local {
+    let local = Local::temporary(config).await.expect("a temporary folder");
     for name in names {
         let module = local.add_module(example(name)).await.expect("an example is sound");
         let alias: ModuleName = name.parse().expect("a name");

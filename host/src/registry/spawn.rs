@@ -122,7 +122,11 @@ fn judge(ending: Ending, program: &Path, seconds: u64) -> Result<Vec<u8>> {
         }
         (Some(PANICKED), _) => Err(crashed(&ending.talk)),
         (_, Some(signal)) if fatal(signal) => Err(crashed(&ending.talk)),
-        _ => fault(format!("{} ended with {status}: {}", program.display(), clean(ending.talk.trim(), 512))),
+        _ => {
+            let said = clean(ending.talk.trim(), 512);
+            let said = if said.is_empty() { " and said nothing".into() } else { format!(": {said}") };
+            fault(format!("{} ended with {status}{said}", program.display()))
+        }
     }
 }
 

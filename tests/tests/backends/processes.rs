@@ -45,10 +45,23 @@ fn a_job_that_has_its_child_killed_three_times_ends_as_lost() {
 }
 
 #[test]
-fn a_spinning_guest_is_cancelled_and_its_child_has_another_attempt() {
+fn a_spinning_guest_that_is_cancelled_costs_its_child_and_nobody_else() {
     let worker = Worker::start("process:?workers=1");
     let id = worker.endless(&[]);
     worker.at_half(&id, 1);
+    let child = worker.busy();
+    worker.cancel(&id);
+    assert_eq!(worker.ended(&id)["status"], "cancelled");
+    let id = worker.submit(&["echo", "7"]);
+    assert_eq!(worker.ended(&id)["status"], "completed");
+    assert!(!lives(child), "its code cannot be stopped");
+}
+
+#[test]
+fn a_guest_that_asks_whether_it_is_cancelled_leaves_its_child_to_the_next() {
+    let worker = Worker::start("process:?workers=1");
+    let id = worker.submit(&["zero", "0"]);
+    worker.running(&id, 1);
     let child = worker.busy();
     worker.cancel(&id);
     assert_eq!(worker.ended(&id)["status"], "cancelled");
@@ -97,7 +110,8 @@ fn children_go_when_their_host_is_killed() {
 #[test]
 fn a_child_that_does_not_start_is_an_error_that_names_the_program_and_why() {
     let folder = Folder::filled();
-    folder.run(["run", "guest", "echo", "5"]).succeeded();
+    // Compiled already: what does not start is the child itself.
+    folder.run(["run", "guest", "echo", "5", "--backend", "process:"]).succeeded();
     let run = |program: &str| {
         let mut command = folder.command(["run", "guest", "echo", "5", "--attempts", "1", "--backend", "process:"]);
         Ran::of(command.env("AU_COMPILER", program)).failed(1)

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use wasmtime::Engine;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_795_370_000_000_000);
-pub(crate) const PLAIN: CodeProfile = CodeProfile { fuel: false, hardened: false };
+pub(crate) const PLAIN: CodeProfile = CodeProfile { fuel: false, hardened: false, unstoppable: false };
 
 pub(crate) fn wat(text: &str) -> Bytes {
     wat::parse_str(text).unwrap().into()

@@ -13,11 +13,6 @@ use crate::backend::{Context, blame};
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 
-/// What a worker that was asked to stop has before it is ended.
-const GRACE: Duration = Duration::from_secs(1);
-/// What a worker has beyond the time of an attempt, which it measures itself: to make the module ready, and to answer.
-const LATE: Duration = Duration::from_secs(3);
-
 /// A worker with an attempt. Dropping it ends the attempt.
 #[async_trait]
 pub(super) trait Line: Send + 'static {
@@ -49,6 +44,12 @@ pub(super) trait Transport: std::fmt::Debug + Send + Sync + 'static {
     /// How many attempts may run at once.
     fn capacity(&self) -> usize;
 
+    /// What a worker that was asked to stop has before it is ended.
+    fn grace(&self) -> Duration;
+
+    /// What a worker has beyond the time of an attempt before it is ended.
+    fn late(&self) -> Duration;
+
     /// How long a worker may be silent.
     fn silence(&self) -> Duration;
 }
@@ -71,6 +72,8 @@ pub(super) async fn converse<T: Transport>(
                     hearing: Hearing::new(&context, &attempt.sandbox.limits),
                     silence: transport.silence(),
                     timeout: attempt.sandbox.limits.timeout,
+                    grace: transport.grace(),
+                    late: transport.late(),
                     line,
                 };
                 talk.run(&context, &mut answer).await
@@ -86,6 +89,8 @@ struct Talk<L> {
     hearing: Hearing,
     silence: Duration,
     timeout: Duration,
+    grace: Duration,
+    late: Duration,
 }
 
 /// Why a worker is ended.
@@ -98,7 +103,7 @@ enum Over {
 
 impl<L: Line> Talk<L> {
     async fn run(mut self, context: &Context, answer: &mut oneshot::Sender<Result<Report>>) -> Result<Report> {
-        let deadline = Instant::now().checked_add(self.timeout.saturating_add(LATE));
+        let deadline = Instant::now().checked_add(self.timeout.saturating_add(self.late));
         let ended = tokio::select! {
             biased;
             ended = self.hear() => ended,
@@ -150,7 +155,7 @@ impl<L: Line> Talk<L> {
     async fn stop(&mut self) -> Result<Heard, Over> {
         self.line.cancel().await;
         let cancelled = || Over::Settled(Failure::new(FailureKind::Cancelled, "the attempt was cancelled"));
-        match timeout_at(Instant::now() + GRACE, self.hear()).await {
+        match timeout_at(Instant::now() + self.grace, self.hear()).await {
             Ok(Err(Over::Lost(_))) | Err(_) => Err(cancelled()),
             Ok(ended) => ended,
         }

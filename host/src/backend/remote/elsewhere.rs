@@ -30,6 +30,10 @@ const ATTEMPTS: usize = 64;
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait for room there; then whoever wants it run may look elsewhere.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What that host has to stop an attempt, before its request is closed.
+const GRACE: Duration = Duration::from_secs(1);
+/// What it has beyond the time of an attempt: to fetch the module, make it ready, and answer.
+const LATE: Duration = Duration::from_secs(3);
 const RESTS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
 impl Default for ElsewhereConfig {
@@ -116,6 +120,14 @@ impl Transport for Elsewhere {
 
     fn capacity(&self) -> usize {
         self.config.attempts.max(1)
+    }
+
+    fn grace(&self) -> Duration {
+        GRACE
+    }
+
+    fn late(&self) -> Duration {
+        LATE
     }
 
     fn silence(&self) -> Duration {

@@ -13,6 +13,10 @@ pub struct WasmConfig {
     pub threads: usize,
     /// Slower, and with less that could go wrong: code compiled in a single pass, memory allocated on demand.
     pub hardened: bool,
+    /// Guests never look whether they are to stop, and compute up to twice as fast. A guest that is on a core can then only be
+    /// stopped with its process: neither a cancel nor its timeout ends it. For processes that are killed by another, which
+    /// keeps time. What a guest asks of the host, it still hears.
+    pub unstoppable: bool,
 }
 
 /// All that 32-bit WebAssembly can address. The address space is taken in any case, so a smaller one saves nothing.
@@ -26,7 +30,8 @@ impl Default for WasmConfig {
     /// Right for a host that stays: a thread a core, and 64 attempts a thread.
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, usize::from);
-        Self { attempts: (threads * ATTEMPTS_A_THREAD).min(MOST_ATTEMPTS), memory: MEMORY, threads, hardened: false }
+        let attempts = (threads * ATTEMPTS_A_THREAD).min(MOST_ATTEMPTS);
+        Self { attempts, memory: MEMORY, threads, hardened: false, unstoppable: false }
     }
 }
 
@@ -34,7 +39,7 @@ impl WasmConfig {
     /// Right for a process that runs one thing and ends.
     #[must_use]
     pub fn small() -> Self {
-        Self { attempts: SMALL, memory: MEMORY, threads: 1, hardened: false }
+        Self { attempts: SMALL, threads: 1, ..Self::default() }
     }
 
     /// Nothing of which there is none, or more than there can be.

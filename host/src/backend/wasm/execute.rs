@@ -68,6 +68,7 @@ pub struct WasmBackend {
     /// So that a module is loaded once, however many wait for it.
     loading: Vec<Mutex<()>>,
     capacity: usize,
+    unstoppable: bool,
     _ticker: Ticker,
 }
 
@@ -83,9 +84,9 @@ impl WasmBackend {
     /// The same, of engines that were there before.
     pub(crate) fn of(engines: Engines, registry: Arc<Registry>) -> Self {
         let Engines { config, pools, ticker } = engines;
-        let (capacity, compute) = (config.attempts, Compute::new(config.threads));
+        let (capacity, compute, unstoppable) = (config.attempts, Compute::new(config.threads), config.unstoppable);
         let loading = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Self { registry, pools, compute, loading, capacity, _ticker: ticker }
+        Self { registry, pools, compute, loading, capacity, unstoppable, _ticker: ticker }
     }
 
     /// Asks a module what can be called, in a sandbox of its own. Nothing, for a module that is not [`Kind::Compute`].
@@ -167,7 +168,7 @@ impl WasmBackend {
         attempt: &Attempt,
         context: &Context,
     ) -> Result<Option<Ended<Payload>>> {
-        if prepared.wasi || !prepared.quick.expected(place.lane.stack()) {
+        if self.unstoppable || prepared.wasi || !prepared.quick.expected(place.lane.stack()) {
             return Ok(None);
         }
         let watch = Arc::new(Watch::new(context.events.clone(), &attempt.sandbox.limits));
@@ -175,8 +176,11 @@ impl WasmBackend {
         stop::caught(|| run::call_at_once(prepared, &watch, place.handles, attempt))
     }
 
-    /// Gives an attempt its first slice, on this thread: a short call never changes threads.
+    /// Gives an attempt its first slice, on this thread: a short call never changes threads. One that no slice ends has none.
     fn begin<T>(&self, mut running: Running<T>, prepared: Arc<Prepared>, watch: Arc<Watch>) -> Result<Begun<T>> {
+        if self.unstoppable {
+            return Ok(Begun::Long(running, prepared, watch));
+        }
         // Guests with WASI may sleep, which takes the timers of the guests' runtime.
         let _entered = if prepared.wasi { Some(self.compute.handle()?.enter()) } else { None };
         let slice = self.pools.ticker().slice(&prepared.beat);

@@ -183,7 +183,8 @@ impl Set {
             memory: usize::try_from(config.memory).unwrap_or(usize::MAX),
             table_elements: TABLE_ELEMENTS,
         };
-        let code = CodeProfile { fuel: needs.fuel, hardened: config.hardened };
+        let WasmConfig { hardened, unstoppable, .. } = *config;
+        let code = CodeProfile { fuel: needs.fuel, hardened, unstoppable };
         let profile = EngineProfile { code, stack: needs.stack, pool };
         let lanes = (0..threads).map(|_| Arc::new(Lane::new(profile, shared.clone()))).collect();
         Self { lanes, places: unusual.then(|| Arc::new(Semaphore::new(attempts))) }

@@ -10,6 +10,7 @@
 mod bare;
 mod call;
 mod client;
+mod compute;
 mod durable;
 mod followers;
 mod http;
@@ -35,8 +36,9 @@ struct Group {
     measure: fn(Effort, &mut Table),
 }
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group { name: "call", about: "calls beside a bare wasmtime loop", measure: call::measure },
+    Group { name: "compute", about: "what computes, in a child process and in this one", measure: compute::measure },
     Group { name: "durable", about: "jobs beside a hand-written log", measure: durable::measure },
     Group { name: "stop", about: "cancels, and short calls in a crowd", measure: stop::measure },
     Group { name: "start", about: "`au-host run` beside `wasmtime run`", measure: start::measure },

@@ -33,6 +33,8 @@ pub struct ProcessConfig {
     pub hardened: bool,
 }
 
+/// Children are killed when they do not stop, so the code of their guests need not look whether it is to.
+const UNSTOPPABLE: bool = true;
 const WORKERS_A_CORE: usize = 4;
 /// Each has some threads and some MiB of memory.
 const MOST_WORKERS: usize = 256;

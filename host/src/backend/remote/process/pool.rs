@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::line::Line;
 use super::start::{Counted, Order, Worker};
-use super::{MOST_WORKERS, ProcessConfig};
+use super::{MOST_WORKERS, ProcessConfig, UNSTOPPABLE};
 use crate::attempt::Attempt;
 use crate::backend::remote::conversation::Transport;
 use crate::backend::remote::frame;
@@ -24,6 +24,10 @@ use crate::registry::{Compiler, Registry};
 
 /// First and longest rest between two starts while children do not start.
 const RESTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+/// What a child that is asked to stop has before it is killed: a guest that computes hears nothing.
+const GRACE: Duration = Duration::from_millis(250);
+/// What a child has beyond the time of an attempt, to make the module ready and to answer: no longer, for the same reason.
+const LATE: Duration = Duration::from_secs(1);
 /// Modules whose code is known to be there.
 const PREPARED: usize = 1024;
 
@@ -133,6 +137,14 @@ impl Transport for Processes {
         self.0.config.workers
     }
 
+    fn grace(&self) -> Duration {
+        GRACE
+    }
+
+    fn late(&self) -> Duration {
+        LATE
+    }
+
     fn silence(&self) -> Duration {
         self.0.config.silence
     }
@@ -141,7 +153,8 @@ impl Transport for Processes {
 impl Pool {
     /// Has the module compiled here, once: children only map code.
     async fn prepare(&self, attempt: &Attempt) -> Result<()> {
-        let profile = CodeProfile { fuel: attempt.sandbox.limits.fuel.is_some(), hardened: self.config.hardened };
+        let fuel = attempt.sandbox.limits.fuel.is_some();
+        let profile = CodeProfile { fuel, hardened: self.config.hardened, unstoppable: UNSTOPPABLE };
         let code = (profile, attempt.module);
         if lock(&self.prepared).contains(&code) {
             return Ok(());

@@ -17,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::UNSTOPPABLE;
 use super::confine::{self, Baseline};
 use crate::attempt::{Attempt, Events, Level, Progress};
 use crate::backend::remote::frame::{self, Frames, Head, ToHost, ToWorker, VERSION};
@@ -53,7 +54,8 @@ fn run() -> Result<()> {
     let line = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(fault)?);
     let program = std::env::current_exe().map_err(fault)?;
     let registry = Arc::new(Registry::open(&PathBuf::from(modules), Compiler::Child(program))?);
-    let config = WasmConfig { attempts: 1, threads: 1, hardened: kind == "hardened", ..WasmConfig::default() };
+    let hardened = kind == "hardened";
+    let config = WasmConfig { attempts: 1, threads: 1, hardened, unstoppable: UNSTOPPABLE, ..WasmConfig::default() };
     let engines = Engines::new(config)?;
     engines.warm()();
     let backend = WasmBackend::of(engines, registry);
