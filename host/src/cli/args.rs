@@ -362,6 +362,9 @@ pub(crate) struct List {
     /// Only calls of this function
     #[arg(long)]
     pub(crate) function: Option<String>,
+    /// Only of this queue; `default` is that of jobs that name none
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
     /// Only with this label
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) label: Vec<Binding>,

@@ -159,6 +159,7 @@ pub(crate) async fn list(place: &Place, out: Out, command: List) -> Result {
     let filter = Filter {
         status: command.status,
         function: command.function,
+        queue: command.queue,
         labels: settings::labels(&command.label)?,
         ..Filter::default()
     };

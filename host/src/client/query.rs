@@ -95,6 +95,7 @@ pub(super) fn filter(query: &mut Query, filter: &Filter) {
         query.add("status", status);
     }
     query.maybe("function", filter.function.as_ref());
+    query.maybe("queue", filter.queue.as_ref());
     query.maybe("module", filter.module);
     for (name, value) in &filter.labels {
         query.add("label", format!("{name}={value}"));

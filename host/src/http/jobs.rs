@@ -59,5 +59,6 @@ fn filter(query: &mut Query) -> Result<Filter> {
         }
     }
     let labels = options::named(query, "label")?.into_iter().collect();
-    Ok(Filter { status, function: query.text("function")?, labels, ..Filter::default() })
+    let (function, queue) = (query.text("function")?, query.text("queue")?);
+    Ok(Filter { status, function, queue, labels, ..Filter::default() })
 }

@@ -447,6 +447,8 @@ pub(super) struct ListOptions {
     module: Option<String>,
     /// Only calls of this function.
     function: Option<String>,
+    /// Only those of this queue; `default` is that of jobs that name none.
+    queue: Option<String>,
     /// Only with this label: NAME=VALUE.
     label: Option<Vec<String>>,
     /// Only older ones than this job: the `next` of the page before.

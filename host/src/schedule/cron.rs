@@ -62,7 +62,13 @@ impl Cron {
         if text.len() > LONGEST {
             return Err(wrong(&format!("longer than {LONGEST} bytes")));
         }
-        let cron = croner::Cron::from_str(text).map_err(|error| wrong(&error))?;
+        let cron = croner::Cron::from_str(text).map_err(|error| {
+            let error = error.to_string();
+            wrong(&format!(
+                "{}; cron is minute, hour, day, month, weekday: 0 3 * * MON-FRI",
+                error.trim_end_matches('.')
+            ))
+        })?;
         let in_zone = TimeZone::get(zone).map_err(|_| {
             let why = format!("{:?} is no time zone; it is named as in Europe/Berlin, or UTC", shorten(zone));
             Error::invalid("schedule", why)

@@ -2,7 +2,7 @@
 
 use crate::id::WorkerId;
 use crate::job::{KeyHolds, Phase, Spec, State};
-use crate::lanes::Group;
+use crate::lanes::{DEFAULT_QUEUE, Group};
 use crate::time::Timestamp;
 
 use super::{Filter, record};
@@ -56,14 +56,17 @@ pub(in crate::store) fn lanes(spec: &Spec) -> Vec<u8> {
 /// What lists find a job by.
 pub(in crate::store) fn tags(spec: &Spec) -> Vec<Vec<u8>> {
     let principal = spec.options.principal.iter().map(|principal| Tag::Principal(principal));
+    let queue = spec.options.queue.iter().map(|queue| Tag::Queue(queue));
     let labels = spec.options.labels.iter().map(|(name, value)| Tag::Label(name, value));
-    std::iter::once(Tag::Function(&spec.function)).chain(principal).chain(labels).map(Tag::bytes).collect()
+    std::iter::once(Tag::Function(&spec.function)).chain(queue).chain(principal).chain(labels).map(Tag::bytes).collect()
 }
 
 /// A property that lists can ask for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Tag<'a> {
     Function(&'a str),
+    /// Not the default one, in which most jobs may be.
+    Queue(&'a str),
     Principal(&'a str),
     Label(&'a str, &'a str),
 }
@@ -73,13 +76,15 @@ impl<'a> Tag<'a> {
     pub(in crate::store) fn narrowest(filter: &'a Filter) -> Option<Self> {
         let label = filter.labels.first().map(|(name, value)| Self::Label(name, value));
         let principal = filter.principal.as_deref().map(Self::Principal);
-        label.or(principal).or(filter.function.as_deref().map(Self::Function))
+        let queue = filter.queue.as_deref().filter(|queue| *queue != DEFAULT_QUEUE).map(Self::Queue);
+        label.or(principal).or(queue).or(filter.function.as_deref().map(Self::Function))
     }
 
     /// How it is written in the index. No two are written alike.
     pub(in crate::store) fn bytes(self) -> Vec<u8> {
         match self {
             Self::Function(function) => [b"f", function.as_bytes()].concat(),
+            Self::Queue(queue) => [b"q", queue.as_bytes()].concat(),
             Self::Principal(principal) => [b"p", principal.as_bytes()].concat(),
             Self::Label(name, value) => {
                 let length = (name.len() as u64).to_le_bytes();

@@ -19,7 +19,7 @@ use crate::attempt::LogEntry;
 use crate::error::Result;
 use crate::id::{Digest, JobId, WorkerId};
 use crate::job::{Counts, Job, State, Status, Summary};
-use crate::lanes::{Bounds, Load};
+use crate::lanes::{Bounds, DEFAULT_QUEUE, Load};
 use crate::quota::Held;
 use crate::time::Timestamp;
 
@@ -237,6 +237,8 @@ pub struct Filter {
     pub module: Option<Digest>,
     /// This function.
     pub function: Option<String>,
+    /// This queue; `default` is that of jobs that name none.
+    pub queue: Option<String>,
     /// This principal.
     pub principal: Option<String>,
     /// All of these labels.
@@ -251,6 +253,7 @@ impl Filter {
         (self.status.is_empty() || self.status.contains(&job.status))
             && self.module.is_none_or(|module| module == job.module)
             && self.function.as_ref().is_none_or(|function| *function == job.function)
+            && self.queue.as_ref().is_none_or(|queue| queue == job.options.queue.as_deref().unwrap_or(DEFAULT_QUEUE))
             && self.principal.as_ref().is_none_or(|who| job.options.principal.as_ref() == Some(who))
             && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
     }

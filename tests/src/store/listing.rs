@@ -47,6 +47,7 @@ async fn various(store: &Arc<dyn Store>) -> Vec<Summary> {
         let worker = jobs::worker();
         let mut job = jobs::job_with(|options| {
             options.principal = (number % 3 == 0).then(|| format!("principal {}", number % 2));
+            options.queue = (number % 4 > 1).then(|| format!("q{}", number % 2));
             options.labels = (0..number % 4).map(|label| (format!("l{label}"), format!("v{}", number % 2))).collect();
         });
         job.spec.function = format!("f{}", number % 3);
@@ -104,6 +105,10 @@ pub(super) async fn filters(store: Arc<dyn Store>) {
     let module = all.first().map(|job| job.module);
     filters.push(Filter { module, ..Filter::default() });
     filters.push(Filter { module, status: vec![Status::Failed], function: Some("f1".to_owned()), ..Filter::default() });
+    for queue in ["q0", "q1", "default", "q"].map(|queue| Some(queue.to_owned())) {
+        filters.push(Filter { queue: queue.clone(), ..Filter::default() });
+        filters.push(Filter { queue, status: vec![Status::Failed, Status::Pending], ..Filter::default() });
+    }
     for filter in filters {
         let expected: Vec<_> = all.iter().filter(|job| filter.passes(job)).cloned().collect();
         assert_eq!(list(&store, filter.clone(), None, 1000).await, expected, "{filter:?}");

@@ -41,7 +41,7 @@ fn each_filter_keeps_what_it_says() {
     folder.run(["run", "guest", "echo", "--label", "a=1", "--label", "b=2"]);
     folder.run(["run", "guest", "fail", "--label", "a=1"]);
     folder.run(["run", "guest", "invalid"]);
-    folder.run(["submit", "guest", "echo", "--delay", "1h"]);
+    folder.run(["submit", "guest", "echo", "--delay", "1h", "--queue", "mail"]);
     let functions = |words: &[&str]| -> Vec<String> {
         let jobs = folder.json(["list"].into_iter().chain(words.iter().copied()))["jobs"].as_array().unwrap().clone();
         jobs.iter().map(|job| job["function"].as_str().unwrap().to_owned()).collect()
@@ -54,6 +54,8 @@ fn each_filter_keeps_what_it_says() {
     assert_eq!(functions(&["--label", "a=1"]), ["fail", "echo"]);
     assert_eq!(functions(&["--label", "a=1", "--label", "b=2"]), ["echo"]);
     assert!(functions(&["--label", "a=2"]).is_empty());
+    assert_eq!(functions(&["--queue", "mail"]), ["echo"]);
+    assert_eq!(functions(&["--queue", "default"]), ["invalid", "fail", "echo"]);
     assert!(functions(&["--status", "running"]).is_empty());
 }
 

@@ -148,6 +148,11 @@ async fn a_queue_is_given_a_limit_paused_and_resumed_in_the_dashboard() {
     browser.js("document.querySelector('[data-row=mail] .limit').value = '5'", value!([])).await;
     browser.click("[data-row=mail] form button").await;
     until("another limit", async || (shown().await["concurrency"] == 5).then_some(())).await;
+    desk.submit("guest/echo", "text/plain", "of another queue").await;
+    browser.click("[data-row=mail] a").await;
+    browser.until("document.querySelector('input[name=queue]').value === 'mail'").await;
+    browser.until(&format!("document.querySelector('tbody [data-row]').dataset.row === '{id}'")).await;
+    browser.until("document.querySelectorAll('tbody [data-row]').length === 1").await;
 }
 
 #[tokio::test]

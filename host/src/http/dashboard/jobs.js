@@ -11,7 +11,7 @@ const PAGE = 50;
 /** Jobs that are counted by state where there are filters, of which the API has no counts. */
 const COUNTED = 500;
 const STATES = ["pending", "running", "completed", "failed", "cancelled"];
-const FILTERS = ["function", "module", "label"];
+const FILTERS = ["function", "module", "queue", "label"];
 
 export async function jobs({ main, query, signal }) {
   const page = new Jobs(query, signal);
@@ -42,7 +42,7 @@ class Jobs {
   }
 
   filters() {
-    const hints = { function: "name", module: "name or sha256:…", label: "name=value" };
+    const hints = { function: "name", module: "name or sha256:…", queue: "name", label: "name=value" };
     const inputs = FILTERS.map((name, at) => {
       const placeholder = hints[name];
       const input = h("input", { name, type: "search", placeholder, "data-first": at === 0, spellcheck: "false" });

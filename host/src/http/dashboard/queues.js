@@ -73,7 +73,7 @@ function row(queue, change) {
   const verb = paused ? "resume" : "pause";
   const turn = () => change(`${path`/v1/queues/${name}`}/${verb}`, { method: "POST" }, `${name} is ${paused ? "resumed" : "paused"}`);
   const cells = [
-    h("span", { class: "what" }, visible(name)),
+    h("a", { class: "what", href: `#/jobs?${new URLSearchParams({ queue: name })}` }, visible(name)),
     pending ?? "–",
     running ?? "–",
     h("form", { onsubmit: set }, limit, " ", h("button", {}, "Set")),
