@@ -2,12 +2,12 @@
 //! what is true of all processes is read from the store when it is asked for, by the edge.
 
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -41,9 +41,28 @@ struct Inner {
 
 type Times<L> = Family<L, Histogram, fn() -> Histogram>;
 
+/// What somebody else chose, as the value of a label, escaped as [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/#escaping)
+/// says: the encoder leaves that to us.
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+pub(crate) struct Text(pub(crate) String);
+
+impl EncodeLabelValue for Text {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\\' => encoder.write_str("\\\\")?,
+                '"' => encoder.write_str("\\\"")?,
+                '\n' => encoder.write_str("\\n")?,
+                c => encoder.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Ended {
-    function: String,
+    function: Text,
     status: &'static str,
 }
 
@@ -161,7 +180,7 @@ impl Metrics {
             (Ok(_), Some(failure)) if failure.kind == FailureKind::Cancelled => "cancelled",
             (Ok(_), Some(_)) => "failed",
         };
-        let labels = Ended { function: self.function(function), status };
+        let labels = Ended { function: Text(self.function(function)), status };
         self.0.attempts.get_or_create(&labels).observe(took.as_secs_f64());
         if let Some(failure) = failure.filter(|failure| failure.limit.is_some()) {
             self.0.limits.get_or_create(&Limit { kind: failure.kind.code() }).inc();
@@ -183,6 +202,14 @@ impl Middleware for Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_never_ends_its_label() {
+        let metrics = Metrics::default();
+        metrics.ended("a\"} 1\n\\b".into(), &Err(Error::ShuttingDown), Duration::ZERO);
+        let text = metrics.text().unwrap();
+        assert!(text.contains(r#"count{function="a\"} 1\n\\b",status="not-run"} 1"#), "{text}");
+    }
 
     #[test]
     fn made_up_names_make_no_labels() {

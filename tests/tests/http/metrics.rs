@@ -1,9 +1,10 @@
 //! `GET /metrics`.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use au_host::LocalConfig;
 use au_host::middleware::metrics::Metrics;
+use au_host::{LocalConfig, QueuePolicy};
 use au_tests::guest;
 
 use super::served::Served;
@@ -15,6 +16,8 @@ async fn figures_are_of_attempts_requests_and_what_waits() {
     let middleware = vec![Arc::new(metrics.clone()) as _];
     let local = guest::local(LocalConfig { slots: Some(1), middleware, ..guest::config() }).await;
     let served = Served::configured(local, |config| config.metrics = metrics).await;
+    let bounds = QueuePolicy { concurrency: NonZeroU64::new(2), ..QueuePolicy::default() };
+    served.local.host().set_queue("two\"of\\all", bounds).await.unwrap();
     let done = served.submit("echo", 1).await;
     served.finished(&done).await;
     assert_eq!(served.post("/v1/call/guest/spin?timeout=10ms", OCTETS, number(0)).await.status, 422);
@@ -37,6 +40,11 @@ async fn figures_are_of_attempts_requests_and_what_waits() {
         "au_jobs_pending 1",
         "au_jobs_due 1",
         "au_jobs_running 1",
+        r#"au_queue_pending{queue="default"} 1"#,
+        r#"au_queue_running{queue="default"} 1"#,
+        r#"au_queue_paused{queue="default"} 0"#,
+        r#"au_queue_limit{queue="two\"of\\all"} 2"#,
+        "au_queues_left_out 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
     }
