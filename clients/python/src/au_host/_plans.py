@@ -130,7 +130,7 @@ def submit(
     path = f"/v1/submit/{part(module)}/{part(function)}"
     headers = {"content-type": kind, "idempotency-key": key or str(uuid.uuid4())}
     answer = yield Ask("POST", path, options.query(), headers, content)
-    return _object(answer)
+    return object_of(answer)
 
 
 def bulk(module: str, function: str, inputs: Iterable[Input], options: Options) -> Plan[list[str]]:
@@ -142,7 +142,7 @@ def bulk(module: str, function: str, inputs: Iterable[Input], options: Options) 
     for chunk in _chunks(lines):
         headers = {"content-type": "application/x-ndjson"}
         answer = yield Ask("POST", path, options.query(), headers, b"\n".join(chunk), repeatable=False, patience=60)
-        ids.extend(_object(answer)["jobs"])
+        ids.extend(object_of(answer)["jobs"])
     return ids
 
 
@@ -161,7 +161,7 @@ def _chunks(lines: list[bytes]) -> Iterable[list[bytes]]:
 
 def show(key: str) -> Plan[dict[str, Any]]:
     """Show a job."""
-    return _object((yield Ask("GET", job_path(key))))
+    return object_of((yield Ask("GET", job_path(key))))
 
 
 def wait(key: str, timeout: float | None) -> Plan[dict[str, Any]]:
@@ -172,7 +172,7 @@ def wait(key: str, timeout: float | None) -> Plan[dict[str, Any]]:
         began = time.monotonic()
         left = _WAIT if end is None else min(_WAIT, max(0.0, end - began))
         asked = Ask("GET", job_path(key), [("wait", time_text(left))], patience=left, pause=min(pause, left))
-        job = _object((yield asked))
+        job = object_of((yield asked))
         if ComputationStatus(job["status"]).is_finished:
             return job
         # A host that goes down answers at once, and is not to be asked again at once.
@@ -218,7 +218,7 @@ def cancel(key: str, reason: str | None) -> Plan[bool]:
 def again(key: str) -> Plan[str]:
     """Submit the call of a job once more."""
     answer = yield Ask("POST", job_path(key, "/retry"), repeatable=False)
-    return str(_object(answer)["id"])
+    return str(object_of(answer)["id"])
 
 
 def delete(key: str) -> Plan[None]:
@@ -234,13 +234,13 @@ def input_of(key: str) -> Plan[Output]:
 def log_page(key: str, start: int) -> Plan[tuple[list[dict[str, Any]], int]]:
     """Give some lines of a log, and where the next begin."""
     query = [("from", str(start)), ("limit", str(_LOG_PAGE))]
-    page = _object((yield Ask("GET", job_path(key, "/logs"), query)))
+    page = object_of((yield Ask("GET", job_path(key, "/logs"), query)))
     return page["lines"], page["next"]
 
 
 def job_page(filters: list[tuple[str, str]], before: str | None) -> Plan[tuple[list[dict[str, Any]], str | None]]:
     """Give some jobs, newest first, and where the next page begins."""
-    page = _object((yield Ask("GET", "/v1/jobs", filters + ([("before", before)] if before else []))))
+    page = object_of((yield Ask("GET", "/v1/jobs", filters + ([("before", before)] if before else []))))
     return page["jobs"], page["next"]
 
 
@@ -248,11 +248,12 @@ def filters(
     status: ComputationStatus | None,
     module: str | None,
     function: str | None,
+    queue: str | None,
     labels: Mapping[str, str] | None,
 ) -> list[tuple[str, str]]:
     """Say which jobs are meant."""
     pairs = [("limit", "200")]
-    named = [("status", status.value if status else None), ("module", module), ("function", function)]
+    named = [("status", status.value if status else None), ("module", module), ("function", function), ("queue", queue)]
     pairs.extend((name, value) for name, value in named if value is not None)
     pairs.extend(("label", f"{name}={value}") for name, value in (labels or {}).items())
     return pairs
@@ -264,19 +265,24 @@ def upload(source: str | os.PathLike[str] | bytes, name: str | None) -> Plan[Mod
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
     headers = {"content-type": "application/wasm", "content-digest": f"sha-256=:{digest}:"}
     query = [] if name is None else [("name", name)]
-    answer = _object((yield Ask("PUT", "/v1/modules", query, headers, content, patience=300)))
+    answer = object_of((yield Ask("PUT", "/v1/modules", query, headers, content, patience=300)))
     return Module.of(answer["module"], [] if name is None else [name])
 
 
 def modules() -> Plan[list[Module]]:
     """List modules."""
-    found = _object((yield Ask("GET", "/v1/modules")))["modules"]
+    found = yield from listed("modules")
     return [Module.of(one, one["aliases"]) for one in found]
+
+
+def listed(kind: str) -> Plan[list[dict[str, Any]]]:
+    """List all of a kind, such as ``queues``."""
+    return list(object_of((yield Ask("GET", f"/v1/{kind}")))[kind])
 
 
 def module(name: str) -> Plan[Module]:
     """Show a module."""
-    return Module.of(_object((yield Ask("GET", f"/v1/modules/{part(name)}"))))
+    return Module.of(object_of((yield Ask("GET", f"/v1/modules/{part(name)}"))))
 
 
 def remove_module(name: str) -> Plan[None]:
@@ -306,7 +312,8 @@ def arguments(module: str, function: str, args: tuple[Any, ...], kwargs: Mapping
     return {**named, **kwargs}
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def object_of(answer: httpx.Response) -> dict[str, Any]:
+    """Give the JSON object that an answer is."""
     found = checked(answer).json()
     if not isinstance(found, dict):
         raise errors.ServerError("the host answered something else than was asked for", status=answer.status_code)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from . import _plans, errors
+from . import _lanes, _plans, errors
 from ._connect import built, settings, silence
 from ._following import Following
 from ._payload import Input, Output
@@ -72,10 +72,11 @@ class AsyncClient:
         status: ComputationStatus | None = None,
         module: str | None = None,
         function: str | None = None,
+        queue: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Give what is known of jobs, newest first, page by page."""
-        filters = _plans.filters(status, module, function, labels)
+        filters = _plans.filters(status, module, function, queue, labels)
         before: str | None = None
         while True:
             page, before = await self.run(_plans.job_page(filters, before))
@@ -95,6 +96,123 @@ class AsyncClient:
     async def functions(self, module: str) -> list[FunctionInfo]:
         """List the functions of a module, with their schemas."""
         return (await self.run(_plans.module(module))).functions
+
+    async def queues(self) -> list[dict[str, Any]]:
+        """List the queues that have limits, or jobs that have not finished, and the default one."""
+        return await self.run(_plans.listed("queues"))
+
+    async def queue(self, name: str) -> dict[str, Any]:
+        """Show a queue: its limits, and how many jobs wait and run."""
+        return await self.run(_lanes.show("queues", name))
+
+    async def set_queue(
+        self,
+        name: str,
+        *,
+        concurrency: int | None = None,
+        per_function: int | None = None,
+        per_key: int | None = None,
+        paused: bool = False,
+    ) -> dict[str, Any]:
+        """Say how many jobs of a queue may run at once over all hosts, in place of what was said before.
+
+        In all, of each function, and of each ``concurrency_key``; ``None`` is as many as there is room for.
+        """
+        policy = {"concurrency": concurrency, "per_function": per_function, "per_key": per_key, "paused": paused}
+        return await self.run(_lanes.set_queue(name, policy))
+
+    async def pause_queue(self, name: str) -> dict[str, Any]:
+        """Start nothing more of a queue; what runs goes on, and what comes waits."""
+        return await self.run(_lanes.turn("queues", name, "pause"))
+
+    async def resume_queue(self, name: str) -> dict[str, Any]:
+        """Go on with a queue."""
+        return await self.run(_lanes.turn("queues", name, "resume"))
+
+    async def remove_queue(self, name: str) -> None:
+        """Take the limits of a queue away; its jobs stay."""
+        await self.run(_lanes.remove("queues", name))
+
+    async def function_policies(self) -> list[dict[str, Any]]:
+        """List the functions that have a policy, or jobs that have not finished."""
+        return await self.run(_plans.listed("functions"))
+
+    async def set_function(
+        self,
+        module: str,
+        function: str,
+        *,
+        concurrency: int | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        retry: Mapping[str, Any] | None = None,
+        paused: bool = False,
+    ) -> dict[str, Any]:
+        """Say how the jobs of a function are run where they do not say themselves, in place of what was said before.
+
+        ``retry`` is as a job's metadata have it.
+        """
+        policy = {"concurrency": concurrency, "queue": queue, "priority": priority, "retry": retry, "paused": paused}
+        return await self.run(_lanes.set_function(module, function, policy))
+
+    async def remove_function_policy(self, module: str, function: str) -> None:
+        """Take the policy of a function away; its jobs stay."""
+        await self.run(_lanes.remove_function(module, function))
+
+    async def schedules(self) -> list[dict[str, Any]]:
+        """List schedules, in the order of their names."""
+        return await self.run(_plans.listed("schedules"))
+
+    async def schedule(self, name: str) -> dict[str, Any]:
+        """Show a schedule: what it submits, what became of the last time, and when it is due ``next``."""
+        return await self.run(_lanes.show("schedules", name))
+
+    async def set_schedule(
+        self,
+        name: str,
+        cron: str,
+        module: str,
+        function: str,
+        input: Input = (),
+        *,
+        zone: str = "UTC",
+        missed: str = "last",
+        overlap: str = "allow",
+        content_type: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Keep a schedule, in place of the one of this name: a call that is submitted whenever ``cron`` says.
+
+        Times that passed while no host was there are ``missed``: ``"last"`` makes up for the last of them, ``"skip"`` for
+        none. ``overlap="skip"`` lets a time pass while the job before has not finished. Other options are those of `Options`.
+
+        Example::
+
+            client.set_schedule("nightly", "0 3 * * MON-FRI", "math", "factorial", [20], zone="Europe/Berlin")
+        """
+        times = {"cron": cron, "zone": zone, "module": module, "function": function}
+        times |= {"missed": missed, "overlap": overlap}
+        return await self.run(_lanes.set_schedule(name, times, input, content_type, Options(**options)))
+
+    async def pause_schedule(self, name: str) -> dict[str, Any]:
+        """Submit nothing of a schedule until it is resumed."""
+        return await self.run(_lanes.turn("schedules", name, "pause"))
+
+    async def resume_schedule(self, name: str) -> dict[str, Any]:
+        """Go on with a schedule. Times that passed meanwhile do not count."""
+        return await self.run(_lanes.turn("schedules", name, "resume"))
+
+    async def run_schedule(self, name: str) -> AsyncComputationHandle[Any]:
+        """Submit a job of a schedule now, beside those that come at their times."""
+        return AsyncComputationHandle(await self.run(_lanes.run_schedule(name)), self)
+
+    async def remove_schedule(self, name: str) -> None:
+        """Forget a schedule; its jobs stay."""
+        await self.run(_lanes.remove("schedules", name))
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """List the hosts that take what is due: their slots, what runs, when they were last seen."""
+        return await self.run(_plans.listed("workers"))
 
     async def run(self, plan: Plan[T]) -> T:
         """Carry out a plan of this package."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from . import _plans, errors
+from . import _lanes, _plans, errors
 from ._connect import built, settings, silence
 from ._following import Following
 from ._payload import Input, Output
@@ -127,10 +127,11 @@ class Client:
         status: ComputationStatus | None = None,
         module: str | None = None,
         function: str | None = None,
+        queue: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Give what is known of jobs, newest first, page by page."""
-        filters = _plans.filters(status, module, function, labels)
+        filters = _plans.filters(status, module, function, queue, labels)
         before: str | None = None
         while True:
             page, before = self.run(_plans.job_page(filters, before))
@@ -163,6 +164,125 @@ class Client:
     def alias(self, name: str, module: str) -> None:
         """Point a name at a module, in one step."""
         self.run(_plans.alias(name, module))
+
+    # Queues, functions, schedules and hosts
+
+    def queues(self) -> list[dict[str, Any]]:
+        """List the queues that have limits, or jobs that have not finished, and the default one."""
+        return self.run(_plans.listed("queues"))
+
+    def queue(self, name: str) -> dict[str, Any]:
+        """Show a queue: its limits, and how many jobs wait and run."""
+        return self.run(_lanes.show("queues", name))
+
+    def set_queue(
+        self,
+        name: str,
+        *,
+        concurrency: int | None = None,
+        per_function: int | None = None,
+        per_key: int | None = None,
+        paused: bool = False,
+    ) -> dict[str, Any]:
+        """Say how many jobs of a queue may run at once over all hosts, in place of what was said before.
+
+        In all, of each function, and of each ``concurrency_key``; ``None`` is as many as there is room for.
+        """
+        policy = {"concurrency": concurrency, "per_function": per_function, "per_key": per_key, "paused": paused}
+        return self.run(_lanes.set_queue(name, policy))
+
+    def pause_queue(self, name: str) -> dict[str, Any]:
+        """Start nothing more of a queue; what runs goes on, and what comes waits."""
+        return self.run(_lanes.turn("queues", name, "pause"))
+
+    def resume_queue(self, name: str) -> dict[str, Any]:
+        """Go on with a queue."""
+        return self.run(_lanes.turn("queues", name, "resume"))
+
+    def remove_queue(self, name: str) -> None:
+        """Take the limits of a queue away; its jobs stay."""
+        self.run(_lanes.remove("queues", name))
+
+    def function_policies(self) -> list[dict[str, Any]]:
+        """List the functions that have a policy, or jobs that have not finished."""
+        return self.run(_plans.listed("functions"))
+
+    def set_function(
+        self,
+        module: str,
+        function: str,
+        *,
+        concurrency: int | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        retry: Mapping[str, Any] | None = None,
+        paused: bool = False,
+    ) -> dict[str, Any]:
+        """Say how the jobs of a function are run where they do not say themselves, in place of what was said before.
+
+        ``retry`` is as a job's metadata have it.
+        """
+        policy = {"concurrency": concurrency, "queue": queue, "priority": priority, "retry": retry, "paused": paused}
+        return self.run(_lanes.set_function(module, function, policy))
+
+    def remove_function_policy(self, module: str, function: str) -> None:
+        """Take the policy of a function away; its jobs stay."""
+        self.run(_lanes.remove_function(module, function))
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """List schedules, in the order of their names."""
+        return self.run(_plans.listed("schedules"))
+
+    def schedule(self, name: str) -> dict[str, Any]:
+        """Show a schedule: what it submits, what became of the last time, and when it is due ``next``."""
+        return self.run(_lanes.show("schedules", name))
+
+    def set_schedule(
+        self,
+        name: str,
+        cron: str,
+        module: str,
+        function: str,
+        input: Input = (),
+        *,
+        zone: str = "UTC",
+        missed: str = "last",
+        overlap: str = "allow",
+        content_type: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Keep a schedule, in place of the one of this name: a call that is submitted whenever ``cron`` says.
+
+        Times that passed while no host was there are ``missed``: ``"last"`` makes up for the last of them, ``"skip"`` for
+        none. ``overlap="skip"`` lets a time pass while the job before has not finished. Other options are those of `Options`.
+
+        Example::
+
+            client.set_schedule("nightly", "0 3 * * MON-FRI", "math", "factorial", [20], zone="Europe/Berlin")
+        """
+        times = {"cron": cron, "zone": zone, "module": module, "function": function}
+        times |= {"missed": missed, "overlap": overlap}
+        return self.run(_lanes.set_schedule(name, times, input, content_type, Options(**options)))
+
+    def pause_schedule(self, name: str) -> dict[str, Any]:
+        """Submit nothing of a schedule until it is resumed."""
+        return self.run(_lanes.turn("schedules", name, "pause"))
+
+    def resume_schedule(self, name: str) -> dict[str, Any]:
+        """Go on with a schedule. Times that passed meanwhile do not count."""
+        return self.run(_lanes.turn("schedules", name, "resume"))
+
+    def run_schedule(self, name: str) -> ComputationHandle[Any]:
+        """Submit a job of a schedule now, beside those that come at their times."""
+        return ComputationHandle(self.run(_lanes.run_schedule(name)), self)
+
+    def remove_schedule(self, name: str) -> None:
+        """Forget a schedule; its jobs stay."""
+        self.run(_lanes.remove("schedules", name))
+
+    def workers(self) -> list[dict[str, Any]]:
+        """List the hosts that take what is due: their slots, what runs, when they were last seen."""
+        return self.run(_plans.listed("workers"))
 
     # Requests
 

@@ -56,6 +56,8 @@ class Options:
     queue: str | None = None
     #: Of the jobs with the same, no more run than their queue allows of each.
     concurrency_key: str | None = None
+    #: How long the ``key`` of a submit holds: ``"while-kept"``, or ``"until-finished"``, so that no two of its jobs run at once.
+    key_holds: str | None = None
     #: How long it is kept after it finished.
     ttl: Time | None = None
     #: Start no earlier than this long from now.
