@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use au_host::store::{Durability, Take, open};
-use au_host::{Clock, Host, Local, LocalConfig, OCTETS, Payload, Store, Takes, WorkerId};
+use au_host::store::{Durability, LEASE, Take, open};
+use au_host::{Clock, Handle, Host, Local, LocalConfig, OCTETS, Payload, Status, Store, Takes, WorkerId};
 use au_tests::guest::{self, add_to, ask};
 use au_tests::store::jobs;
 use au_tests::{postgres, redis};
@@ -25,6 +25,9 @@ const TURNS: usize = 5;
 /// Jobs that wait while the times of takes are taken.
 const WAITING: usize = 10_000;
 const TAKES: usize = 1_000;
+/// Jobs of a host that is killed.
+const LOST: usize = 20;
+const LOOK: Duration = Duration::from_millis(20);
 /// As many as Celery is given.
 const NO_OPS: usize = 5_000;
 
@@ -108,6 +111,7 @@ fn on_postgres(effort: Effort, table: &mut Table, runtime: &Runtime, url: &str) 
     drop(ours);
     takes(effort, table, runtime, url, ["take of one job on PostgreSQL, p50", "the same, p99"]);
     hosts(effort, table, runtime, url);
+    table.add(runtime.block_on(taken_up(url, "a host on PostgreSQL is killed: its jobs run elsewhere after")));
 }
 
 /// Id, spec, state, and input.
@@ -235,8 +239,47 @@ fn worked_off(runtime: &Runtime, url: &str, count: usize, hosts: usize) -> f64 {
     })
 }
 
+/// How long it takes until the last job of a host that was killed runs on another.
+async fn taken_up(url: &str, figure: &'static str) -> Row {
+    let asks = Ours::on(url, Takes::Nothing).await;
+    let dies = Worker::start(url);
+    let mut handles = Vec::new();
+    for _ in 0..LOST {
+        handles.push(asks.local.host().submit(ask("spin", 0)).await.expect("it is kept"));
+    }
+    at_attempt(&handles, 1).await;
+    let _goes_on = Worker::start(url);
+    while asks.local.host().workers().await.expect("a list").len() < 2 {
+        tokio::time::sleep(LOOK).await;
+    }
+    drop(dies);
+    let died = Instant::now();
+    at_attempt(&handles, 2).await;
+    let took = died.elapsed().as_secs_f64();
+    for handle in &handles {
+        handle.cancel("it was only to be taken up").await.expect("it runs");
+        drop(handle.wait(None).await.expect("it ends"));
+    }
+    let beside = format!("the last of its {LOST} jobs; a lease is {} s", LEASE.as_secs());
+    Row { figure, found: Found::Value(took), unit: "s", limit: Limit::AtMost(10.0), beside }
+}
+
+/// Waits until all of them run for this time.
+async fn at_attempt(handles: &[Handle], attempt: u32) {
+    for handle in handles {
+        loop {
+            let job = handle.metadata().await.expect("it is there");
+            if job.status == Status::Running && job.attempt >= attempt {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
 fn on_redis(effort: Effort, table: &mut Table, runtime: &Runtime, server: &redis::Server) {
     let (count, url) = (effort.of_usual(JOBS), server.url());
+    table.add(runtime.block_on(taken_up(&url, "a host on Redis is killed: its jobs run elsewhere after")));
     let ours = runtime.block_on(Ours::on(&url, Takes::Everything));
     let bare = runtime.block_on(BareKeys::new(&url, count));
     let [base, jobs] = in_turns(
