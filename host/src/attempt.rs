@@ -34,6 +34,8 @@ pub struct Attempt {
     /// What its module was called by whoever asked; told where attempts are sent to backends by it
     /// ([`Builder::routed`](crate::Builder::routed)).
     pub module_name: Option<String>,
+    /// How many hosts have handed it on to the next; 0 on the host that has its job.
+    pub hops: u8,
 }
 
 /// What came of an attempt.

@@ -154,7 +154,7 @@ impl Host {
         let Request { module: asked, function, input, principal, module_name, labels, .. } = request;
         let about = About::asked(&principal, &module_name, &asked);
         let module_name = self.inner.routed_name(about.module_name);
-        let attempt = Attempt { job, number: 1, module, function, input, sandbox, labels, module_name };
+        let attempt = Attempt { job, number: 1, module, function, input, sandbox, labels, module_name, hops: 0 };
         let _comes = self.inner.tenants.admit_call(principal.as_deref()).await?;
         self.inner.metered(attempt, about, context).await
     }

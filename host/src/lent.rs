@@ -10,11 +10,20 @@ use crate::otel::Role;
 use crate::sandbox::SandboxRequest;
 use crate::span::About;
 
+/// Hosts that an attempt may be handed on by. More of them do not help anybody; their backends lead in a circle.
+const HOPS: u8 = 4;
+
 impl Host {
     /// Holds an attempt of another host under what this one allows.
     pub(crate) fn admit_lent(&self, mut attempt: Attempt) -> Result<Attempt> {
         if self.inner.closed.load(Ordering::Acquire) {
             return Err(Error::ShuttingDown);
+        }
+        attempt.hops = attempt.hops.saturating_add(1);
+        if attempt.hops > HOPS {
+            let why =
+                format!("{HOPS} hosts have handed it on already: see that their backends do not lead in a circle");
+            return Err(Error::invalid("attempt", why));
         }
         attempt.sandbox = self.inner.settings.policy.resolve(&SandboxRequest::from(attempt.sandbox))?;
         Ok(attempt)

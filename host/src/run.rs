@@ -141,7 +141,17 @@ fn attempt(inner: &Inner, job: &Job) -> Attempt {
     let Spec { id, module, function, input, options, .. } = &job.spec;
     let (function, input, sandbox) = (function.clone(), input.clone(), options.sandbox.clone());
     let (labels, module_name) = (options.labels.clone(), inner.routed_name(options.module_name.as_deref()));
-    Attempt { job: *id, number: job.state.attempt, module: *module, function, input, sandbox, labels, module_name }
+    Attempt {
+        job: *id,
+        number: job.state.attempt,
+        module: *module,
+        function,
+        input,
+        sandbox,
+        labels,
+        module_name,
+        hops: 0,
+    }
 }
 
 fn not_begun() -> Report {

@@ -86,6 +86,7 @@ impl Subject {
             sandbox: Sandbox { limits, ..Sandbox::default() },
             labels: std::collections::BTreeMap::new(),
             module_name: None,
+            hops: 0,
         }
     }
 

@@ -43,6 +43,19 @@ fn a_token_that_the_other_host_does_not_know_is_an_error_that_says_so_and_the_ri
 }
 
 #[test]
+fn an_attempt_that_four_hosts_have_handed_on_is_handed_on_no_further() {
+    let folder = Folder::filled();
+    let mut chain = vec![Serving::start(&[])];
+    for _ in 0..4 {
+        let next = Serving::start(&["--backend", &chain.last().unwrap().url]);
+        chain.push(next);
+    }
+    let run = |last: usize| folder.run(["run", "guest", "echo", "5", "--backend", &chain[last].url]);
+    assert_eq!(run(3).succeeded().out, "[5]\n");
+    has(&run(4).failed(1), "backends do not lead in a circle");
+}
+
+#[test]
 fn a_host_that_allows_less_refuses_what_is_over_that() {
     let (folder, there) = (Folder::filled(), Serving::start(&[]));
     let dir = folder.0.path().to_str().unwrap();

@@ -35,6 +35,7 @@ fn attempt(module: Digest, function: &str) -> Attempt {
         sandbox,
         labels: Default::default(),
         module_name: None,
+        hops: 0,
     }
 }
 

@@ -48,6 +48,13 @@ impl Desk {
         job["id"].as_str().unwrap().to_owned()
     }
 
+    /// Puts JSON there.
+    async fn put(&self, path: &str, body: &'static str) {
+        let put = self.program.client.put(format!("{}{path}", self.program.url));
+        let answer = put.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+
     pub(crate) async fn ended(&self, id: &str) -> Value {
         json(self.program.get(&format!("/v1/jobs/{id}?wait=1m")).await, 200)
     }
@@ -381,6 +388,15 @@ async fn pictures_for_the_docs() {
     for id in &ids {
         desk.ended(id).await;
     }
+    desk.put("/v1/queues/reports", r#"{"concurrency": 8, "per_key": 1}"#).await;
+    desk.put("/v1/queues/imports", r#"{"concurrency": 2, "paused": true}"#).await;
+    for number in 1..=3 {
+        desk.submit("wordcount/wordcount?queue=imports", json_type, &format!("[\"file {number}\"]")).await;
+    }
+    for (name, cron) in [("nightly-primes", "0 3 * * MON-FRI"), ("hourly-report", "@hourly")] {
+        let call = "zone=Europe/Berlin&module=primes&function=primes&queue=reports";
+        desk.put(&format!("/v1/schedules/{name}?cron={}&{call}", cron.replace(' ', "+")), "[1000000]").await;
+    }
     desk.submit("montecarlo/montecarlo?label=batch=nightly", json_type, "[4000000000, 7]").await;
     let long = desk.submit("primes/primes?label=batch=nightly", json_type, "[3000000000]").await;
     let browser = desk.at("/jobs").await;
@@ -390,6 +406,15 @@ async fn pictures_for_the_docs() {
     browser.until("document.querySelector('.progress progress').value > 0.3").await;
     browser.sees(".log", "sieving up to").await;
     picture(browser, "dashboard-job").await;
+    let browser = desk.at("/overview").await;
+    browser.sees("td[data-label=Function]", "primes").await;
+    picture(browser, "dashboard-overview").await;
+    let browser = desk.at("/queues").await;
+    browser.sees("td[data-label=Queue]", "reports").await;
+    picture(browser, "dashboard-queues").await;
+    let browser = desk.at("/schedules").await;
+    browser.sees("td", "hourly-report").await;
+    picture(browser, "dashboard-schedules").await;
     let browser = desk.at("/modules/montecarlo/montecarlo").await;
     browser.type_in("form.run .field:nth-child(1) input", "1000000").await;
     browser.type_in("form.run .field:nth-child(2) input", "7").await;

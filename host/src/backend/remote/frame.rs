@@ -69,6 +69,8 @@ pub(crate) struct Head {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     module_name: Option<String>,
+    #[serde(default)]
+    hops: u8,
 }
 
 /// A line, or a piece of one.
@@ -90,7 +92,7 @@ pub(crate) struct Ended {
 
 impl Head {
     fn of(attempt: &Attempt) -> Self {
-        let Attempt { job, number, module, function, input, sandbox, labels, module_name } = attempt;
+        let Attempt { job, number, module, function, input, sandbox, labels, module_name, hops } = attempt;
         Self {
             job: *job,
             number: *number,
@@ -101,14 +103,15 @@ impl Head {
             sandbox: sandbox.clone(),
             labels: labels.clone(),
             module_name: module_name.clone(),
+            hops: *hops,
         }
     }
 
     /// The attempt, with its input.
     pub(crate) fn attempt(self, input: Bytes) -> Result<Attempt> {
-        let Self { job, number, module, function, content_type, sandbox, labels, module_name, .. } = self;
+        let Self { job, number, module, function, content_type, sandbox, labels, module_name, hops, .. } = self;
         let input = Payload::new(&content_type, input)?;
-        Ok(Attempt { job, number, module, function, input, sandbox, labels, module_name })
+        Ok(Attempt { job, number, module, function, input, sandbox, labels, module_name, hops })
     }
 }
 
@@ -240,6 +243,7 @@ mod tests {
             sandbox: Sandbox::default(),
             labels: [("needs".into(), "gpu".into())].into(),
             module_name: Some("x".into()),
+            hops: 3,
         };
         let mut told = read(&attempt(&sent).unwrap()).into_iter();
         let Some(ToWorker::Start(head)) = told.next() else { panic!("it starts with a start") };
