@@ -47,6 +47,15 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
     if inner.takes() == Takes::Nothing {
         return Ok(());
     }
+    if inner.takes() == Takes::Own {
+        // It is about to be handed a job, which waits for what the policies say of it.
+        let reads = Arc::clone(inner);
+        inner.runtime.spawn(async move {
+            if let Err(error) = reads.policies.first().await {
+                tracing::debug!(error = error.chain(), "whoever submits first will be told");
+            }
+        });
+    }
     inner.beat().await?;
     let stop = CancellationToken::new();
     let heart = Heart::of(inner, stop.clone()).start()?;

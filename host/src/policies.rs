@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::job::Spec;
@@ -90,12 +91,15 @@ pub(crate) struct Policies {
     store: Arc<dyn Store>,
     tenants: Arc<Quotas>,
     known: Mutex<(Option<Instant>, Arc<Known>)>,
+    /// Whether they were read once: whoever needs them before that waits for the one who reads.
+    read: OnceCell<()>,
 }
 
 impl Policies {
     pub(crate) fn new(store: Arc<dyn Store>, tenants: Arc<Quotas>) -> Self {
         let bounds = Known::default().bounds(&tenants);
-        Self { store, tenants, known: Mutex::new((None, Arc::new(Known { bounds, ..Known::default() }))) }
+        let known = Mutex::new((None, Arc::new(Known { bounds, ..Known::default() })));
+        Self { store, tenants, known, read: OnceCell::new() }
     }
 
     fn known(&self) -> MutexGuard<'_, (Option<Instant>, Arc<Known>)> {
@@ -104,6 +108,7 @@ impl Policies {
 
     /// As they are, or were a moment ago.
     pub(crate) async fn current(&self) -> Result<Arc<Known>> {
+        self.first().await?;
         {
             let (looked, known) = &mut *self.known();
             match looked {
@@ -114,6 +119,11 @@ impl Policies {
             }
         }
         self.look().await.map(|(_, known)| known)
+    }
+
+    /// Reads them, unless that was done before.
+    pub(crate) async fn first(&self) -> Result<()> {
+        self.read.get_or_try_init(async || self.look().await.map(drop)).await.copied()
     }
 
     /// Reads them, and says whether there was anything new.

@@ -42,8 +42,11 @@ fn main() -> std::process::ExitCode {
     let tests = tests.chain(postgres());
     #[cfg(feature = "wasm")]
     let tests = tests
-        .chain(trials("wasm:", BACKEND, &[], || wasm(false)))
-        .chain(trials("wasm: hardened", BACKEND, &[], || wasm(true)))
+        .chain(trials("wasm:", BACKEND, &[], || wasm(WasmConfig::default())))
+        .chain(trials("wasm: without a pool", BACKEND, &[], || {
+            wasm(WasmConfig { pooled: false, ..WasmConfig::default() })
+        }))
+        .chain(trials("wasm: hardened", BACKEND, &[], || wasm(WasmConfig { hardened: true, ..WasmConfig::default() })))
         .chain(trials("process:", BACKEND, &[], process))
         .chain(trials("http:", BACKEND, &[], elsewhere))
         .chain(trials("a host on file:", HOST, &[], || host(false)))
@@ -138,10 +141,10 @@ fn postgres() -> Vec<libtest_mimic::Trial> {
 
 /// A backend with room for 16, and the guest in its registry.
 #[cfg(feature = "wasm")]
-fn wasm(hardened: bool) -> (Subject, TempDir) {
+fn wasm(config: WasmConfig) -> (Subject, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let registry = Arc::new(Registry::open(folder.path(), guest::compiler()).unwrap());
-    let config = WasmConfig { attempts: 16, threads: 2, hardened, ..WasmConfig::default() };
+    let config = WasmConfig { attempts: 16, threads: 2, ..config };
     let backend = WasmBackend::new(registry.clone(), config).unwrap();
     let module = tokio::runtime::Runtime::new().unwrap().block_on(guest::register(&registry));
     (Subject { backend: Arc::new(backend), module }, folder)

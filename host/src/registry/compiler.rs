@@ -204,8 +204,10 @@ mod tests {
         use crate::backend::wasm::engine::{EngineProfile, PoolSize};
         for profile in CodeProfile::all() {
             let pool = PoolSize { attempts: 4, memory: 64 << 20, table_elements: 20_000 };
-            let runs = EngineProfile { code: profile, stack: 512 << 10, pool }.engine().unwrap();
-            assert_eq!(EngineHash::of(&engine(profile).unwrap()), EngineHash::of(&runs), "{profile:?}");
+            for pooled in [true, false] {
+                let runs = EngineProfile { code: profile, stack: 512 << 10, pool, pooled }.engine().unwrap();
+                assert_eq!(EngineHash::of(&engine(profile).unwrap()), EngineHash::of(&runs), "{profile:?}");
+            }
         }
     }
 }

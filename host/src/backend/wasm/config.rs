@@ -13,6 +13,9 @@ pub struct WasmConfig {
     pub threads: usize,
     /// Slower, and with less that could go wrong: code compiled in a single pass, memory allocated on demand.
     pub hardened: bool,
+    /// Sandboxes are made of what a pool holds ready, which takes some time and much address space to set up; else each of what it
+    /// takes itself, which is slower where there are many. `hardened` ones always are.
+    pub pooled: bool,
     /// Guests never look whether they are to stop, and compute up to twice as fast. A guest that is on a core can then only be
     /// stopped with its process: neither a cancel nor its timeout ends it. For processes that are killed by another, which
     /// keeps time. What a guest asks of the host, it still hears.
@@ -31,7 +34,7 @@ impl Default for WasmConfig {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, usize::from);
         let attempts = (threads * ATTEMPTS_A_THREAD).min(MOST_ATTEMPTS);
-        Self { attempts, memory: MEMORY, threads, hardened: false, unstoppable: false }
+        Self { attempts, memory: MEMORY, threads, hardened: false, pooled: true, unstoppable: false }
     }
 }
 
@@ -39,7 +42,7 @@ impl WasmConfig {
     /// Right for a process that runs one thing and ends.
     #[must_use]
     pub fn small() -> Self {
-        Self { attempts: SMALL, threads: 1, ..Self::default() }
+        Self { attempts: SMALL, threads: 1, pooled: false, ..Self::default() }
     }
 
     /// Nothing of which there is none, or more than there can be.

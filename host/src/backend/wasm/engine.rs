@@ -98,6 +98,8 @@ pub struct EngineProfile {
     pub stack: usize,
     /// How many attempts it holds at once, with what each may have at most.
     pub pool: PoolSize,
+    /// Whether it takes all that when it is made. Else, and where code is hardened, each attempt takes what it needs.
+    pub pooled: bool,
 }
 
 /// How much a pool holds. Address space, not memory: it is only used once a guest touches it.
@@ -122,14 +124,16 @@ impl EngineProfile {
             .max_wasm_stack(self.stack)
             .async_stack_size(self.stack + HOST_STACK)
             .async_stack_zeroing(self.code.hardened);
-        if !self.code.hardened {
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(self.pooling()));
+        if self.pooled && !self.code.hardened {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(self.pool.config()));
         }
         Engine::new(&config).map_err(|error| Error::fault("wasm engine", error))
     }
+}
 
-    fn pooling(self) -> PoolingAllocationConfig {
-        let PoolSize { attempts, memory, table_elements } = self.pool;
+impl PoolSize {
+    fn config(self) -> PoolingAllocationConfig {
+        let Self { attempts, memory, table_elements } = self;
         let mut pool = PoolingAllocationConfig::new();
         pool.linear_memory_keep_resident(KEEP_RESIDENT)
             .table_keep_resident(64 << 10)
@@ -164,7 +168,8 @@ mod tests {
     #[tokio::test]
     async fn where_there_is_one_place_the_largest_component_fits_into_it() {
         let pool = PoolSize { attempts: 1, memory: 1 << 20, table_elements: 100 };
-        let engine = EngineProfile { code: CodeProfile::default(), stack: 512 << 10, pool }.engine().unwrap();
+        let engine =
+            EngineProfile { code: CodeProfile::default(), stack: 512 << 10, pool, pooled: true }.engine().unwrap();
         let (instances, memories, tables) = (CORE_INSTANCES as usize, MEMORIES as usize, TABLES as usize);
         let text = format!(
             "(component (core module $memory (memory 1)) (core module $table (table 1 funcref)) (core module $none) {} {} {})",

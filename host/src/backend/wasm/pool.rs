@@ -183,9 +183,9 @@ impl Set {
             memory: usize::try_from(config.memory).unwrap_or(usize::MAX),
             table_elements: TABLE_ELEMENTS,
         };
-        let WasmConfig { hardened, unstoppable, .. } = *config;
+        let WasmConfig { hardened, pooled, unstoppable, .. } = *config;
         let code = CodeProfile { fuel: needs.fuel, hardened, unstoppable };
-        let profile = EngineProfile { code, stack: needs.stack, pool };
+        let profile = EngineProfile { code, stack: needs.stack, pool, pooled };
         let lanes = (0..threads).map(|_| Arc::new(Lane::new(profile, shared.clone()))).collect();
         Self { lanes, places: unusual.then(|| Arc::new(Semaphore::new(attempts))) }
     }

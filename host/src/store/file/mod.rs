@@ -292,7 +292,11 @@ impl Store for FileStore {
     }
 
     async fn notes(&self, prefix: &str, limit: usize) -> Result<Vec<Note>> {
-        self.readers.read(|connection| notes::read(connection, prefix, limit))
+        if self.readers.are_warm() {
+            return self.readers.read(|connection| notes::read(connection, prefix, limit));
+        }
+        let prefix = prefix.to_owned();
+        self.writer.read(move |connection| notes::read(connection, &prefix, limit)).await
     }
 
     async fn put_blob(&self, name: &str, blob: &Bytes) -> Result<()> {

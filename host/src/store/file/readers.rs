@@ -28,6 +28,11 @@ impl Readers {
         Self { database, idle: Mutex::default(), turns: Arc::new(Semaphore::new(MOST)) }
     }
 
+    /// Whether there is a connection that nobody uses.
+    pub(super) fn are_warm(&self) -> bool {
+        !self.idle().is_empty()
+    }
+
     /// Reads on this thread: for what takes some microseconds.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let idle = self.idle().pop();

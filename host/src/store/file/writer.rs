@@ -72,6 +72,18 @@ impl Writer {
         answer.await.unwrap_or(Err(Error::ShuttingDown))
     }
 
+    /// Reads by the connection that writes, between two commits: where none that only reads is there yet, this saves making one.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(Error::ShuttingDown)?;
+        let operation = Box::new(Reading { read: Some(read), found: None, reply });
+        queue.send(operation).await.map_err(|_| Error::ShuttingDown)?;
+        answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
     /// A way to the writer that does not keep it.
     pub(super) fn weak(&self) -> Option<Queue> {
         self.queue.as_ref().map(mpsc::Sender::downgrade)
@@ -139,6 +151,11 @@ pub(super) trait Operation: Send {
     fn committed(self: Box<Self>);
     fn undone(&mut self);
     fn failed(self: Box<Self>, error: Error);
+
+    /// Whether it changes nothing, and is done outside of a transaction.
+    fn only_reads(&self) -> bool {
+        false
+    }
 }
 
 struct Waiting<W: Work> {
@@ -169,6 +186,33 @@ impl<W: Work> Operation for Waiting<W> {
     }
 }
 
+struct Reading<T, F> {
+    read: Option<F>,
+    found: Option<T>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Operation for Reading<T, F> {
+    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.found = self.read.take().map(|read| read(connection)).transpose()?;
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        drop(self.reply.send(self.found.ok_or(Error::ShuttingDown)));
+    }
+
+    fn undone(&mut self) {}
+
+    fn failed(self: Box<Self>, error: Error) {
+        drop(self.reply.send(Err(error)));
+    }
+
+    fn only_reads(&self) -> bool {
+        true
+    }
+}
+
 struct Thread {
     connection: Connection,
     checkpoint: Checkpoint,
@@ -184,6 +228,10 @@ impl Thread {
         }
         let mut batch = Vec::new();
         while operations.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.read(&mut batch);
+            if batch.is_empty() {
+                continue;
+            }
             self.settle(&mut batch);
             if let Err(error) = self.checkpoint.after_commit(&self.connection) {
                 self.checkpoint_failed(&error);
@@ -202,6 +250,16 @@ impl Thread {
             self.prepared = true;
         }
         Ok(())
+    }
+
+    /// Does what only reads, and leaves the rest.
+    fn read(&self, batch: &mut Vec<Box<dyn Operation>>) {
+        for mut reading in batch.extract_if(.., |operation| operation.only_reads()) {
+            match reading.apply(&self.connection) {
+                Ok(()) => reading.committed(),
+                Err(error) => reading.failed(fault::error(&error)),
+            }
+        }
     }
 
     fn settle(&mut self, batch: &mut Vec<Box<dyn Operation>>) {
