@@ -99,7 +99,7 @@ fn failed(kind: FailureKind, logs: &str) -> String {
         FailureKind::TableLimit => "allow more: --table-elements".into(),
         FailureKind::InstanceLimit => "allow more: --instances".into(),
         FailureKind::InvalidInput => FUNCTIONS.into(),
-        FailureKind::NotPermitted => "grant what it needs: --env, --dir, --clock, --random".into(),
+        FailureKind::NotPermitted => "allow what it says; grants are --env, --dir, --clock, --random".into(),
         FailureKind::Transient | FailureKind::Lost => "run it again, with more --attempts".into(),
         _ => format!("`{logs}` shows what it said before"),
     }

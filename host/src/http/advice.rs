@@ -61,7 +61,7 @@ fn failed(kind: FailureKind) -> &'static str {
         FailureKind::TableLimit => "allow more: ?table-elements=",
         FailureKind::InstanceLimit => "allow more: ?instances=",
         FailureKind::InvalidInput => "GET /v1/modules/{module} has the schema of the input",
-        FailureKind::NotPermitted => "grant what it needs: ?clock, ?random, ?env=, ?dir=",
+        FailureKind::NotPermitted => "allow what it says; grants are ?clock, ?random, ?env=, ?dir=",
         FailureKind::Transient | FailureKind::Lost => "run it again, with more attempts",
         _ => "GET /v1/jobs/{id}/logs shows what it said before",
     }

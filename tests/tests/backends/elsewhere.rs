@@ -56,6 +56,16 @@ fn an_attempt_that_four_hosts_have_handed_on_is_handed_on_no_further() {
 }
 
 #[test]
+fn an_input_that_is_larger_than_the_other_host_takes_is_refused_with_the_setting_that_says_so() {
+    let (folder, there) = (Folder::filled(), Serving::start(&[]));
+    std::fs::write(folder.path("large"), vec![7; 17 << 20]).unwrap();
+    let large = folder.path("large");
+    let said = folder.run(["run", "guest", "echo", "-i", large.to_str().unwrap(), "--backend", &there.url]).failed(1);
+    has(&said, "max_body in [http]");
+    has(&said, "16777216 bytes");
+}
+
+#[test]
 fn a_host_that_allows_less_refuses_what_is_over_that() {
     let (folder, there) = (Folder::filled(), Serving::start(&[]));
     let dir = folder.0.path().to_str().unwrap();

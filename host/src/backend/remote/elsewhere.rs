@@ -11,7 +11,7 @@ use super::conversation::{Line, Transport};
 use super::frame::{self, Frames, ToHost, VERSION};
 use crate::attempt::Attempt;
 use crate::client::{AttemptAnswer, Client, ClientConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Misuse, Result};
 use crate::id::Digest;
 use crate::registry::Registry;
 
@@ -93,6 +93,13 @@ impl Elsewhere {
         loop {
             match self.client.attempt(told.clone()).await {
                 Err(Error::Busy { .. }) if began.elapsed() < PATIENCE => sleep(rest).await,
+                Err(Error::Request { misuse: Misuse::TooLarge, why }) => {
+                    let size = told.len();
+                    let why = format!(
+                        "the attempt has {size} bytes with its input, and {why}; max_body in [http] there says how many it may have"
+                    );
+                    return Err(Error::request(Misuse::TooLarge, why));
+                }
                 answer => return answer,
             }
             rest = (rest * 2).min(longest);

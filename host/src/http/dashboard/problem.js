@@ -22,7 +22,7 @@ const ADVICE = {
   "out-of-fuel": "give it more fuel",
   "output-too-large": "allow a larger output",
   "invalid-input": "run it again with another input",
-  "not-permitted": "grant what it needs",
+  "not-permitted": "allow what it says",
   transient: "retry it",
   lost: "retry it, with more attempts",
 };
