@@ -95,6 +95,8 @@ pub mod registry;
 mod request;
 mod retry;
 mod roster;
+#[cfg(all(feature = "wasm", feature = "file"))]
+mod rounds;
 mod run;
 mod running;
 mod sandbox;

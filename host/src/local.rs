@@ -184,7 +184,10 @@ impl Local {
         folder: Option<tempfile::TempDir>,
     ) -> Result<Self> {
         let backend = Arc::new(WasmBackend::of(engines, Arc::clone(&registry)));
-        let part = |store| Shared { store, registry: Arc::clone(&registry), backend: Arc::clone(&backend) };
+        let part = |store| {
+            let (registry, backend) = (Arc::clone(&registry), Arc::clone(&backend));
+            Shared { store, registry, backend, names: Arc::default() }
+        };
         let shared = modules.map(part);
         let known = Arc::new(KnownModules::new(Arc::clone(&registry), shared.clone()));
         let parts = Parts { registry: &registry, wasm: &backend, config: &config.wasm };

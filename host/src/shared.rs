@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::{Digest, ModuleName, ModuleRef};
 use crate::registry::{Listed, ModuleInfo, Registry, nearest};
-use crate::store::{self, Store};
+use crate::rounds::Rounds;
+use crate::store::{self, Note, Store};
 
 const RECORD: &str = "module/";
 const NAME: &str = "alias/";
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) backend: Arc<WasmBackend>,
+    pub(crate) names: Arc<Rounds<Option<Note>>>,
 }
 
 impl Shared {
@@ -67,11 +69,17 @@ impl Shared {
     pub(crate) async fn resolve(&self, module: &ModuleRef) -> Result<Digest> {
         match module {
             ModuleRef::Digest(digest) => Ok(*digest),
-            ModuleRef::Name(name) => match store::note(&*self.store, &alias(name)).await? {
+            // Each submit by name asks this.
+            ModuleRef::Name(name) => match self.note(alias(name)).await? {
                 Some(note) => read(name.as_str(), &note.bytes),
                 None => Err(self.unknown(name).await),
             },
         }
+    }
+
+    /// A note, by one read for all who ask at one time.
+    async fn note(&self, name: String) -> Result<Option<Note>> {
+        self.names.read(&name, || store::note(&*self.store, &name)).await
     }
 
     async fn unknown(&self, name: &ModuleName) -> Error {

@@ -105,9 +105,10 @@ macro_rules! holder {
     };
 }
 
-/// Adds those whose keys are free and whose ids are. One whose key is not there, because it was removed meanwhile, waits.
-const ADD: &str = concat!(
-    "WITH added AS (
+macro_rules! add {
+    ($keys:expr, $($whose:tt)*) => {
+        concat!(
+            "WITH added AS (
         INSERT INTO job (id, status, version, priority, due, worker, ttl, expires, holds, bytes, principal, key, tags, spec,
             state, input, output, lanes)
         SELECT n.id, n.status, n.version, n.priority, n.due, n.worker, n.ttl, n.expires, n.holds, n.bytes, n.principal, n.key,
@@ -117,16 +118,28 @@ const ADD: &str = concat!(
             $18::int8[], $19::bytea[])
             AS n(id, status, version, priority, due, worker, ttl, expires, holds, bytes, principal, key, tags, spec, state,
                 input, output, created, lanes) ",
-    holder!(),
-    " WHERE h.id IS NULL AND (n.key IS NULL OR k.name IS NOT NULL)
-        ON CONFLICT (id) DO NOTHING RETURNING id, key, tags
-    ), named AS (
-        UPDATE key SET id = added.id FROM added WHERE key.name = added.key AND key.id <> added.id
-    ), tagged AS (
+            $($whose)*,
+            " ON CONFLICT (id) DO NOTHING RETURNING id, key, tags
+    ), ",
+            $keys,
+            "tagged AS (
         INSERT INTO tag (tag, id) SELECT unnest(tags), id FROM added ON CONFLICT DO NOTHING
     )
     SELECT id FROM added"
+        )
+    };
+}
+
+/// Adds those whose keys are free and whose ids are. One whose key is not there, because it was removed meanwhile, waits.
+const ADD: &str = add!(
+    "named AS (
+        UPDATE key SET id = added.id FROM added WHERE key.name = added.key AND key.id <> added.id
+    ), ",
+    holder!(),
+    " WHERE h.id IS NULL AND (n.key IS NULL OR k.name IS NOT NULL)"
 );
+/// The same where none has a key: nothing is looked up for each.
+const ADD_PLAIN: &str = add!("", " WHERE true");
 
 /// Why jobs were not added: whom the key names, whether the id is taken, and whether by this very job.
 const EXPLAIN: &str = concat!(
@@ -143,6 +156,7 @@ pub(super) fn steps(jobs: &[&Insertion]) -> Vec<Step> {
     let mut jobs = jobs.to_vec();
     jobs.sort_unstable_by(|one, other| (&one.key, one.id).cmp(&(&other.key, other.id)));
     let keyed: Vec<_> = jobs.iter().filter_map(|job| Some((job.key.clone()?, job_uuid(job.id)))).collect();
+    let add_these = if keyed.is_empty() { ADD_PLAIN } else { ADD };
     if !keyed.is_empty() {
         let (names, ids): (Vec<_>, Vec<_>) = keyed.into_iter().unzip();
         steps.push(Step::bound(MAKE_KEYS, params![names.clone(), ids]));
@@ -174,7 +188,7 @@ pub(super) fn steps(jobs: &[&Insertion]) -> Vec<Step> {
         all!(|job| job.created),
         all!(|job| job.lanes.clone()),
     ];
-    steps.push(Step::bound(ADD, add));
+    steps.push(Step::bound(add_these, add));
     steps
 }
 

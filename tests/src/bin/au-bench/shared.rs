@@ -342,7 +342,7 @@ fn celery(effort: Effort, table: &mut Table, runtime: &Runtime, ours: &Ours, ser
         return;
     };
     let count = effort.of_usual(NO_OPS);
-    let theirs = match celery_rate(Path::new(&celery), &server.tcp("celery"), count) {
+    let theirs = match celery_rate(Path::new(&celery), &format!("redis://127.0.0.1:{}", server.port()), count) {
         Ok(rate) => rate,
         Err(why) => return table.add(skipped(figure, &why)),
     };
