@@ -111,12 +111,11 @@ impl Policies {
         self.first().await?;
         {
             let (looked, known) = &mut *self.known();
-            match looked {
-                Some(at) if at.elapsed() < FRESH => return Ok(Arc::clone(known)),
-                // One looks, and others go on with what there is.
-                Some(at) => *at = Instant::now(),
-                None => {}
+            if looked.is_some_and(|at| at.elapsed() < FRESH) {
+                return Ok(Arc::clone(known));
             }
+            // One looks, and others go on with what there is.
+            *looked = Some(Instant::now());
         }
         self.look().await.map(|(_, known)| known)
     }

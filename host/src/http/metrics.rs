@@ -39,9 +39,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result {
         ("jobs_due", "Jobs that wait though their time has come", due),
         ("jobs_running", "Jobs that run, on all hosts on this store", running),
     ] {
-        let gauge = Gauge::<u64, AtomicU64>::default();
-        gauge.set(value);
-        shared.register(name, help, gauge);
+        count(&mut shared, name, help, value);
     }
     let oldest = Gauge::<f64, AtomicU64>::default();
     oldest.set(age);
@@ -80,13 +78,14 @@ fn by_queue(registry: &mut Registry, mut queues: Vec<QueueInfo>) {
     registry.register("queue_running", "Jobs of each queue that run, on all hosts on this store", running);
     registry.register("queue_limit", "How many of each queue may run", limits);
     registry.register("queue_paused", "Whether a queue is paused: 1, else 0", paused);
-    let hidden = Gauge::<u64, AtomicU64>::default();
-    hidden.set(left_out as u64);
-    registry.register(
-        "queues_left_out",
-        "Queues without limits that are not told apart, for there are too many",
-        hidden,
-    );
+    let help = "Queues that are not told apart, for there are too many";
+    count(registry, "queues_left_out", help, left_out as u64);
+}
+
+fn count(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let gauge = Gauge::<u64, AtomicU64>::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
 }
 
 /// A method as a label: what a caller made up is none.

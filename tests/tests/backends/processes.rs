@@ -27,8 +27,7 @@ fn a_child_that_is_killed_costs_its_own_attempt_and_no_other_and_the_signal_is_n
     assert_eq!(worker.status(other)["status"], "running");
     worker.cancel(other);
     assert_eq!(worker.ended(other)["status"], "cancelled");
-    let id = worker.submit(&["echo", "7"]);
-    assert_eq!(worker.ended(&id)["status"], "completed");
+    worker.echoes();
 }
 
 #[test]
@@ -52,8 +51,7 @@ fn a_spinning_guest_that_is_cancelled_costs_its_child_and_nobody_else() {
     let child = worker.busy();
     worker.cancel(&id);
     assert_eq!(worker.ended(&id)["status"], "cancelled");
-    let id = worker.submit(&["echo", "7"]);
-    assert_eq!(worker.ended(&id)["status"], "completed");
+    worker.echoes();
     assert!(!lives(child), "its code cannot be stopped");
 }
 
@@ -65,8 +63,7 @@ fn a_guest_that_asks_whether_it_is_cancelled_leaves_its_child_to_the_next() {
     let child = worker.busy();
     worker.cancel(&id);
     assert_eq!(worker.ended(&id)["status"], "cancelled");
-    let id = worker.submit(&["echo", "7"]);
-    assert_eq!(worker.ended(&id)["status"], "completed");
+    worker.echoes();
     assert!(worker.children().iter().any(|(id, _)| *id == child), "it was asked, not killed");
 }
 

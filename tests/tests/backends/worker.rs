@@ -59,6 +59,12 @@ impl Worker {
         until("its end", || Some(self.status(id)).filter(over))
     }
 
+    /// Runs a job as if nothing had happened before.
+    pub(crate) fn echoes(&self) {
+        let id = self.submit(&["echo", "7"]);
+        assert_eq!(self.ended(&id)["status"], "completed");
+    }
+
     pub(crate) fn cancel(&self, id: &str) {
         self.run(["cancel", id]);
     }
