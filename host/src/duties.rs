@@ -42,26 +42,22 @@ impl Drop for Duties {
     }
 }
 
-/// Makes the host known and starts what it does by itself. A host that runs nothing has no duties.
+/// Starts what the host does by itself. A host that runs nothing has no duties; one that runs its own jobs only is no worker before
+/// it has one that is kept as running, which those that end at once never are.
 pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
-    if inner.takes() == Takes::Nothing {
-        return Ok(());
+    match inner.takes() {
+        Takes::Nothing => return Ok(()),
+        Takes::Own => {
+            // It is about to be handed a job, which waits for what the policies say of it.
+            let reads = Arc::clone(inner);
+            inner.runtime.spawn(async move {
+                if let Err(error) = reads.policies.first().await {
+                    tracing::debug!(error = error.chain(), "whoever submits first will be told");
+                }
+            });
+        }
+        Takes::Everything => inner.live().await?,
     }
-    if inner.takes() == Takes::Own {
-        // It is about to be handed a job, which waits for what the policies say of it.
-        let reads = Arc::clone(inner);
-        inner.runtime.spawn(async move {
-            if let Err(error) = reads.policies.first().await {
-                tracing::debug!(error = error.chain(), "whoever submits first will be told");
-            }
-        });
-    }
-    inner.beat().await?;
-    let stop = CancellationToken::new();
-    let heart = Heart::of(inner, stop.clone()).start()?;
-    let duties = Duties { stop, heart: std::sync::Mutex::new(Some(heart)) };
-    // Nobody else has the host yet.
-    drop(inner.duties.set(duties));
     inner.runtime.spawn(scheduler::schedule(Arc::downgrade(inner), Arc::clone(&inner.wake)));
     if inner.takes() == Takes::Everything {
         inner.listen();
@@ -74,6 +70,17 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
 }
 
 impl Inner {
+    /// Makes the host known as a worker and starts its heartbeat, unless that was done: before the store hears of a job that it runs.
+    pub(crate) async fn live(self: &Arc<Self>) -> Result<()> {
+        let begin = async || {
+            self.beat().await?;
+            let stop = CancellationToken::new();
+            let heart = Heart::of(self, stop.clone()).start()?;
+            Ok(Duties { stop, heart: std::sync::Mutex::new(Some(heart)) })
+        };
+        self.duties.get_or_try_init(begin).await.map(drop)
+    }
+
     async fn beat(&self) -> Result<Heartbeat> {
         let now = self.now();
         self.store.heartbeat(self.worker, now.plus(self.settings.lease), now).await

@@ -1,11 +1,11 @@
 //! The host: the front door, and the only thing that knows both stores and backends.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -110,7 +110,8 @@ pub(crate) struct Inner {
     pub(crate) listed: AtomicBool,
     /// Whether it has fired: every call asks, and must not wait for others that do.
     pub(crate) closed: AtomicBool,
-    pub(crate) duties: OnceLock<Duties>,
+    /// `None` in a host that is no worker yet.
+    pub(crate) duties: OnceCell<Duties>,
     pub(crate) listening: AtomicBool,
     pub(crate) webhooks: webhook::Signals,
 }
@@ -382,7 +383,7 @@ impl Inner {
             began,
             listed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            duties: OnceLock::new(),
+            duties: OnceCell::new(),
             listening: AtomicBool::new(false),
             webhooks: webhook::Signals::default(),
         }

@@ -412,13 +412,16 @@ impl Local {
         self.host.shutdown(grace).await
     }
 
-    /// The same, for a program that ends right after. What the sandboxes take of memory and threads is left to that, which is
-    /// faster than to give it back piece by piece; else it is lost for good.
+    /// The same, for a program that ends right after. What the sandboxes and the store take of memory, files and threads is
+    /// left to that, which is faster than to give it back piece by piece; else it is lost for good.
     ///
     /// # Errors
     /// As for [`Host::shutdown`].
     pub async fn leave(self, grace: Duration) -> Result<()> {
         std::mem::forget(Arc::clone(&self.backend));
+        if let Some(store) = self.kept.as_ref().filter(|store| store.may_be_left()) {
+            std::mem::forget(Arc::clone(store));
+        }
         self.close(grace).await
     }
 }

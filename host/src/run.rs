@@ -184,8 +184,11 @@ impl Inner {
 
     /// Keeps a job that runs here and tells what became of that. What is held for it is given back when it is to go on; else it
     /// goes, before anybody is told.
-    pub(crate) async fn insert_running<T>(&self, job: &Job, held: T, told: Told) -> Option<T> {
-        let inserted = self.store.insert(job).await;
+    pub(crate) async fn insert_running<T>(self: &Arc<Self>, job: &Job, held: T, told: Told) -> Option<T> {
+        let inserted = match self.live().await {
+            Ok(()) => self.store.insert(job).await,
+            Err(error) => Err(error),
+        };
         let held = match inserted {
             Ok(Inserted::New) => Some(held),
             _ => {

@@ -216,12 +216,16 @@ impl Inner {
     }
 
     /// Takes the next of the jobs that were handed to this host. Somebody else may have taken it.
-    async fn take_own(&self, now: Timestamp) -> Result<Taken> {
+    async fn take_own(self: &Arc<Self>, now: Timestamp) -> Result<Taken> {
         let Some(turn) = self.own().pop(now) else {
             return Ok(Taken { next_due: self.own().next_due(), ..Taken::default() });
         };
         let take = Take { worker: self.worker, limit: 1, now, only: Some(turn.id), bounds: None };
-        match self.store.take(&take).await {
+        let taken = match self.live().await {
+            Ok(()) => self.store.take(&take).await,
+            Err(error) => Err(error),
+        };
+        match taken {
             Ok(taken) => {
                 let none = taken.started.is_empty() && taken.settled.is_empty();
                 // An answer with something in it, so that the caller asks again for the next.

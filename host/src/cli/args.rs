@@ -64,7 +64,9 @@ pub(crate) struct Common {
     pub(crate) log_format: Option<Format>,
 }
 
+// What a verb takes is put together once it is the verb that was given.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Run a function, follow it, and print its result
     #[command(after_help = STOPS)]

@@ -221,6 +221,31 @@ async fn a_database_of_an_earlier_version_is_opened_and_has_what_it_lacked() {
 }
 
 #[tokio::test]
+async fn a_database_counts_by_triggers_only_once_it_has_a_tenant() {
+    let (folder, _) = folder(1).await;
+    let triggers = || {
+        let count = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
+        database(folder.path()).query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(triggers(), 0);
+    // Version 3 had them everywhere.
+    let before = "CREATE TRIGGER tenant_insert AFTER INSERT ON job BEGIN SELECT 1; END; PRAGMA user_version = 3";
+    database(folder.path()).execute_batch(before).unwrap();
+    let local = Local::open(folder.path(), config()).await.unwrap();
+    assert_eq!(triggers(), 0);
+    let request = au_host::Request { principal: Some("acme".into()), ..ask("echo", 0) };
+    for _ in 0..2 {
+        local.host().submit(request.clone()).await.unwrap().wait(LONG).await.unwrap();
+    }
+    assert_eq!((triggers(), local.host().store().held("acme").await.unwrap().jobs.completed), (3, 2));
+    local.close(Duration::ZERO).await.unwrap();
+    database(folder.path()).pragma_update(None, "user_version", 3).unwrap();
+    let local = Local::open(folder.path(), config()).await.unwrap();
+    local.host().submit(request).await.unwrap().wait(LONG).await.unwrap();
+    assert_eq!((triggers(), local.host().store().held("acme").await.unwrap().jobs.completed), (3, 3));
+}
+
+#[tokio::test]
 async fn what_a_crash_left_half_written_is_swept_and_what_is_foreign_is_left() {
     // R9, A27
     let (folder, ids) = folder(2).await;

@@ -1,6 +1,8 @@
 //! Moves what was committed from the write-ahead log into the database file, so that the log stays short.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
@@ -20,17 +22,25 @@ thread_local! {
 
 /// When to move.
 #[derive(Debug)]
-pub(super) struct Checkpoint;
+pub(super) struct Checkpoint {
+    due: Arc<AtomicBool>,
+}
 
 impl Checkpoint {
     /// Watches the log that this connection, on this thread, commits to.
-    pub(super) fn new(connection: &Connection) -> Self {
+    /// `due` says from then on whether [`at_the_end`](Self::at_the_end) has something to do.
+    pub(super) fn new(connection: &Connection, due: Arc<AtomicBool>) -> Self {
         connection.wal_hook(Some(|_, pages| {
             LOGGED.set(pages);
             COMMITTED.set(true);
             Ok(())
         }));
-        Self
+        Self { due }
+    }
+
+    /// To be called after a commit, before anybody is told of it.
+    pub(super) fn committed(&self) {
+        self.due.store(LOGGED.get() >= LEFT, Ordering::Release);
     }
 
     /// Moves the pages if there are enough. Not all of them, while somebody reads what is older: the next time will do.

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payloads::Placed;
 use super::row::job_id;
+use super::schema;
 use super::writer::{Applied, Work};
 use crate::error::Error;
 use crate::id::{JobId, WorkerId};
@@ -74,6 +75,9 @@ impl Insertion {
         let holder = self.holder(connection)?.filter(|holder| *holder != self.id);
         if let Some(holder) = holder {
             return Ok(Ok(Inserted::Existing(holder)));
+        }
+        if self.principal.is_some() {
+            schema::count_tenants(connection)?;
         }
         if !self.add_row(connection)? {
             return Ok(Err(Error::Conflict(self.id)));

@@ -103,6 +103,11 @@ impl FileStore {
         self.workers.is_alive(worker)
     }
 
+    /// Whether a process that ends may leave it as it is, which is faster than to close it: all that was asked of it must be answered.
+    pub(crate) fn may_be_left(&self) -> bool {
+        self.writer.may_be_left()
+    }
+
     async fn place(&self, job: JobId, payload: &Payload) -> Result<Placed> {
         if payload.len() <= payloads::INLINE {
             return Ok(Placed::inline_of(payload));

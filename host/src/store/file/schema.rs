@@ -17,8 +17,8 @@ use crate::store::{Durability, record};
 const FILE: &str = "jobs.db";
 /// Says that a write to the disk once failed, so that what the write-ahead log holds may not be on it.
 const FAILED: &str = "jobs.failed";
-/// 2 added the notes, and what each tenant has; 3 the lanes.
-const VERSION: i64 = 3;
+/// 2 added the notes, and what each tenant has; 3 the lanes; 4 has triggers where there are tenants only.
+const VERSION: i64 = 4;
 /// Says that the file is ours: "auho".
 const APPLICATION: i64 = 0x6175_686f;
 /// Bytes that the log keeps on the disk once what was in it is in the database: it is longer only while somebody reads for long.
@@ -86,14 +86,19 @@ const LANES: &str = "
     CREATE INDEX job_pending_of ON job (lanes, priority DESC, due, id) WHERE status = 0;
 ";
 
-/// What each principal has, counted along with every change of a job. By trigger, because a change of state does not know whose
-/// the job is; a job that is nobody's costs no more than the look at that.
+/// What each principal has.
 const TENANTS: &str = "
     CREATE TABLE tenant (
         name BLOB NOT NULL PRIMARY KEY, pending INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0,
         completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0,
         stored INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
+    INSERT INTO tenant SELECT principal, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3),
+        sum(status = 4), sum(bytes) FROM job WHERE principal IS NOT NULL GROUP BY principal;
+";
+
+/// Counts that along with every change of a job. By trigger, because a change of state does not know whose the job is.
+const COUNTING: &str = "
     CREATE TRIGGER tenant_insert AFTER INSERT ON job WHEN NEW.principal IS NOT NULL BEGIN
         INSERT INTO tenant (name) SELECT NEW.principal
             WHERE NOT EXISTS (SELECT 1 FROM tenant WHERE name = NEW.principal);
@@ -115,9 +120,19 @@ const TENANTS: &str = "
             completed = completed - (OLD.status = 2), failed = failed - (OLD.status = 3),
             cancelled = cancelled - (OLD.status = 4), stored = stored - OLD.bytes WHERE name = OLD.principal;
     END;
-    INSERT INTO tenant SELECT principal, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3),
-        sum(status = 4), sum(bytes) FROM job WHERE principal IS NOT NULL GROUP BY principal;
 ";
+const NOT_COUNTING: &str = "
+    DROP TRIGGER IF EXISTS tenant_insert;
+    DROP TRIGGER IF EXISTS tenant_update;
+    DROP TRIGGER IF EXISTS tenant_delete;
+";
+
+/// Sees to it that what principals have is counted, from the first job on that is somebody's: elsewhere every process would read and
+/// compile the triggers for nothing.
+pub(super) fn count_tenants(connection: &Connection) -> rusqlite::Result<()> {
+    let mut found = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'tenant_insert'")?;
+    if found.exists([])? { Ok(()) } else { connection.execute_batch(COUNTING) }
+}
 
 /// The database of one data folder.
 #[derive(Clone, Debug)]
@@ -266,14 +281,20 @@ fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
     }
     match version {
         0 => transaction.execute_batch(TABLES)?,
-        _ => {
+        1 | 2 => {
             transaction.execute_batch(LANES)?;
             fill_lanes(&transaction)?;
         }
+        _ => {}
     }
     if version < 2 {
         transaction.execute_batch(NOTES)?;
         transaction.execute_batch(TENANTS)?;
+    }
+    if transaction.prepare("SELECT 1 FROM tenant")?.exists([])? {
+        count_tenants(&transaction)?;
+    } else {
+        transaction.execute_batch(NOT_COUNTING)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;

@@ -2,6 +2,7 @@
 //!
 //! No timer and no waiting for a batch to fill: while one commit waits for the disk, the next batch gathers by itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -50,16 +51,19 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Operation>>>,
     thread: Option<JoinHandle<()>>,
     health: Health,
+    /// Whether it has something to do when it ends.
+    due: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, health: Health) -> Result<Self> {
         let (queue, operations) = mpsc::channel(BATCH);
-        let checkpoint = Checkpoint::new(&connection);
+        let due = Arc::default();
+        let checkpoint = Checkpoint::new(&connection, Arc::clone(&due));
         let thread = Thread { connection, checkpoint, health: health.clone(), prepared: false };
         let thread = std::thread::Builder::new().name("au-store-writer".into()).spawn(move || thread.run(operations));
         let thread = thread.map_err(|source| Error::fault("store", source))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), health })
+        Ok(Self { queue: Some(queue), thread: Some(thread), health, due })
     }
 
     /// Does `work` and waits until it is as durable as the store promises.
@@ -82,6 +86,11 @@ impl Writer {
         let operation = Box::new(Reading { read: Some(read), found: None, reply });
         queue.send(operation).await.map_err(|_| Error::ShuttingDown)?;
         answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    /// Whether nothing is lost but time of others if it never ends, once all that was asked for is answered.
+    pub(super) fn may_be_left(&self) -> bool {
+        !self.due.load(Ordering::Acquire)
     }
 
     /// A way to the writer that does not keep it.
@@ -290,7 +299,9 @@ impl Thread {
         for operation in batch {
             operation.apply(&transaction)?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.checkpoint.committed();
+        Ok(())
     }
 
     fn refuse(&self, batch: &mut Vec<Box<dyn Operation>>, error: &rusqlite::Error) {
