@@ -19,11 +19,14 @@ use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::store::Inserted;
 
-/// An operation, and whether it may have been done before.
+/// An operation.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) operation: Operation,
+    /// Whether it may have been done before.
     pub(super) in_doubt: bool,
+    /// Whether it is to mind what others did: it was in a batch that failed because of that.
+    pub(super) careful: bool,
 }
 
 /// What became of one; `None`: it came to nothing for now and is to be tried again.
@@ -108,14 +111,15 @@ impl Plan {
             }
         }
         let mut plan = Self::default();
-        rounds.into_iter().for_each(|round| plan.add(round));
+        let careful = asked.iter().any(|asked| asked.careful || asked.in_doubt);
+        rounds.into_iter().for_each(|round| plan.add(round, careful));
         plan
     }
 
-    fn add(&mut self, round: Round<'_>) {
+    fn add(&mut self, round: Round<'_>, careful: bool) {
         if !round.inserts.is_empty() {
             let (numbers, jobs): (Vec<_>, Vec<_>) = round.inserts.into_iter().unzip();
-            self.steps.extend(insert::steps(&jobs));
+            self.steps.extend(insert::steps(&jobs, careful));
             self.reads.push((self.steps.len(), Reads::Added(numbers)));
         }
         if !round.advances.is_empty() {

@@ -57,7 +57,7 @@ impl Writer {
         let queue = if operation.is_large() { &self.large } else { &self.small };
         let (reply, answer) = oneshot::channel();
         let until = Instant::now() + PATIENCE;
-        let waiting = Waiting { asked: Asked { operation, in_doubt: false }, reply, until };
+        let waiting = Waiting { asked: Asked { operation, in_doubt: false, careful: false }, reply, until };
         queue.send(waiting).await.map_err(|_| Error::ShuttingDown)?;
         answer.await.unwrap_or(Err(Error::ShuttingDown))
     }
@@ -97,8 +97,10 @@ impl Scribe {
             Err(Failed::At(Trouble::Refused(error))) => self.settle_each(batch, &error).await,
             Err(Failed::At(Trouble::Again(why))) => {
                 tracing::debug!(why, "a batch met others; trying again");
-                tokio::time::sleep(SOON).await;
-                in_time(batch, &fault::contended())
+                if batch.iter().any(|waiting| waiting.asked.careful) {
+                    tokio::time::sleep(SOON).await;
+                }
+                in_time(careful(batch), &fault::contended())
             }
             Err(Failed::At(Trouble::Lost(why))) => {
                 tracing::warn!(why, "a connection to PostgreSQL was lost while it wrote; trying again");
@@ -132,7 +134,9 @@ impl Scribe {
                 Ok(settled) => again.extend(answer(one, settled)),
                 Err(Failed::At(Trouble::Refused(error))) => one.into_iter().for_each(|waiting| waiting.give_up(&error)),
                 Err(Failed::Away(error)) => again.extend(in_time(one, &error)),
-                Err(Failed::At(Trouble::Again(_))) => again.extend(in_time(one, &fault::contended())),
+                Err(Failed::At(Trouble::Again(_))) => {
+                    again.extend(in_time(careful(one), &fault::contended()));
+                }
                 Err(Failed::At(Trouble::Lost(why))) => {
                     again.extend(in_time(doubted(one, &why), &fault::unknown(&why)));
                 }
@@ -169,6 +173,12 @@ fn in_time(batch: Vec<Waiting>, error: &Error) -> Vec<Waiting> {
     let (left, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|waiting| now < waiting.until);
     late.into_iter().for_each(|waiting| waiting.give_up(error));
     left
+}
+
+/// Those that failed because of what others did.
+fn careful(mut batch: Vec<Waiting>) -> Vec<Waiting> {
+    batch.iter_mut().for_each(|waiting| waiting.asked.careful = true);
+    batch
 }
 
 /// The first of those that wait, as many as one commit should hold; one at least.
