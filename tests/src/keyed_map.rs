@@ -37,11 +37,13 @@ impl KeyedMap {
 #[async_trait]
 impl Keyed for KeyedMap {
     async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
+        assert!(keys.len() <= 256, "{} keys", keys.len());
         let map = self.map();
         Ok(keys.iter().map(|key| map.get(key).cloned()).collect())
     }
 
     async fn range(&self, Range { from, to, order, limit }: Range) -> Result<Vec<(Bytes, Bytes)>> {
+        assert!(limit <= 256, "{limit} keys");
         let map = self.map();
         let mut entries = map.range(from..to);
         let next = || match order {
@@ -72,7 +74,7 @@ impl Keyed for KeyedMap {
     }
 }
 
-/// As much as the contract says that a commit is: what engines take that have narrow limits.
+/// As much as the contract says that a commit has: what engines take that have narrow limits.
 fn assert_modest(Commit { expected, changes }: &Commit) {
     let keys = expected.keys().chain(changes.keys().filter(|key| !expected.contains_key(*key)));
     let values = expected.values().chain(changes.values()).flatten();

@@ -17,7 +17,7 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefi
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("au-host");
 
 /// The engine: a file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OwnEngine(Arc<Database>);
 
 /// Opens the store in this file, which is made if it is not there.

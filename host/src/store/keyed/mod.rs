@@ -53,15 +53,16 @@ use self::token::Tokens;
 /// An engine that keeps values under keys, both of them bytes: what [`KeyedStore`] needs of it to be a store.
 ///
 /// # Contract
-/// Whatever was committed before a read began is seen by it, through whichever handle, and no read sees half a commit of one key. What a
-/// commit was answered `true` for survives what the engine says it survives. An error is
+/// What was committed before a read began is seen by it, through whichever handle; a read of several keys need not be of one moment.
+/// What a commit was answered `true` for survives what the engine says it survives. An error is
 /// [`Error::Fault`](crate::Error::Fault) when the commit may have been made, and any other when it was not. To drop a future before it
 /// is ready leaves a commit made or not made, never half. Methods may be called at once from many tasks, and from other processes where
 /// the engine is shared. They block no thread: what does goes to `tokio::task::spawn_blocking`.
 ///
-/// Keys are at most some 2 KiB long, unless a note or blob has a longer name, and values some 100 KiB. A commit of ours
-/// has at most about a hundred keys and about 1 MiB, beyond what one append to a log brings; so it is within what most engines take at once.
-/// An engine that has other things, too, puts a prefix of its own before our keys.
+/// So that it is within what most engines take: no more than 256 keys are read at once, and a commit has at most about a hundred keys and
+/// 1 MiB, beyond what one append to a log brings. Keys are at most some 2 KiB long, unless a note or blob has a longer name, and
+/// values some 100 KiB, unless a job has about as many labels, and as long ones, as it may: then 300. An
+/// engine that has other things, too, puts a prefix of its own before our keys.
 ///
 /// An example is in [the documentation of stores](super), on an engine of a file.
 #[async_trait]
@@ -123,6 +124,9 @@ pub struct Commit {
 }
 
 /// Jobs in a [`Keyed`] engine. See [`Store`] for what it promises; what it survives is the engine's word.
+///
+/// A worker is known to be dead when its lease ends. To count what waits and runs is to look at all of it, of what has finished at
+/// nothing. Changes by others are heard of within half a second, or as soon as [`Keyed::changed`] says so.
 #[derive(Debug)]
 pub struct KeyedStore {
     keyed: Arc<dyn Keyed>,

@@ -24,9 +24,11 @@ impl KeyedStore {
     }
 
     pub(super) async fn read_all(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
-        let count = keys.len();
-        let values = self.keyed.get(keys).await?;
-        if values.len() == count { Ok(values) } else { Err(strange()) }
+        let mut values = Vec::with_capacity(keys.len());
+        for some in keys.chunks(PAGE) {
+            values.extend(self.keyed.get(some.to_vec()).await?);
+        }
+        if values.len() == keys.len() { Ok(values) } else { Err(strange()) }
     }
 
     /// The first key that begins so.
