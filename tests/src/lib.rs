@@ -12,6 +12,7 @@ pub mod guest;
 pub mod host;
 #[cfg(feature = "wasm")]
 pub mod hosts;
+pub mod keyed_map;
 #[cfg(feature = "wasm")]
 pub mod load;
 pub mod machine;

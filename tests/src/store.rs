@@ -32,9 +32,13 @@ pub type Open = Arc<dyn Fn() -> Arc<dyn Store> + Send + Sync>;
 /// When it does not.
 #[must_use]
 pub fn opened(url: &str, durability: Durability) -> Arc<dyn Store> {
-    let open = au_host::store::open(url, durability);
-    let store = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open));
+    let store = waited_for(au_host::store::open(url, durability));
     store.unwrap_or_else(|error| panic!("{url} does not open: {}", error.chain()))
+}
+
+/// What comes of a future, on a thread of a runtime that may wait for it.
+pub fn waited_for<T>(future: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
 }
 
 /// What is asked of any store.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use au_host::Store;
 use au_host::store::Durability;
-use au_tests::own_store::OwnStore;
+use au_tests::keyed_map::KeyedMap;
+use au_tests::own_store;
 use au_tests::store::wrap::Picked;
-use au_tests::store::{ALONE, Open, SHARED, opened};
+use au_tests::store::{ALONE, Open, SHARED, opened, waited_for};
 use au_tests::suite::trials;
 use tempfile::TempDir;
 #[cfg(feature = "wasm")]
@@ -33,7 +34,12 @@ fn main() -> std::process::ExitCode {
         trials("file: three handles", ALONE, &[], file_round),
         trials("file: reopened for each call", ALONE, &[], file_reopening),
         trials("file:", SHARED, &[], folder),
+        trials("keys in memory", ALONE, &[], || (map().0(), ())),
+        trials("keys in memory: three handles", ALONE, &[], || (Arc::new(Picked::round(&map().0, 3)), ())),
+        trials("keys in memory", SHARED, LEASES, map),
         trials("a store of one's own", ALONE, &[], own),
+        trials("a store of one's own: reopened for each call", ALONE, &[], own_reopening),
+        trials("a store of one's own", SHARED, LEASES, own_file),
     ];
     let tests = tests.into_iter().flatten();
     #[cfg(feature = "redis")]
@@ -52,7 +58,9 @@ fn main() -> std::process::ExitCode {
         .chain(trials("a host on file:", HOST, &[], || host(false)))
         .chain(trials("a host on memory:", HOST, &[], || host(true)))
         .chain(trials("a host on a shared file:", HOST, &[], || sharing(folder())))
-        .chain(trials("hosts on file:", HOSTS, &[], folder));
+        .chain(trials("a host on a store of one's own", HOST, &[], || sharing(own_file())))
+        .chain(trials("hosts on file:", HOSTS, &[], folder))
+        .chain(trials("hosts on a store of one's own", HOSTS, &[], own_file));
     let conclusion = libtest_mimic::run(&arguments, tests.collect());
     #[cfg(feature = "redis")]
     au_tests::redis::end();
@@ -60,7 +68,6 @@ fn main() -> std::process::ExitCode {
 }
 
 /// What no store has whose workers are known by leases.
-#[cfg(any(feature = "postgres", feature = "redis"))]
 const LEASES: &[au_tests::suite::Gap] = &[au_tests::suite::Gap {
     property: "the jobs of a handle that is gone are due at once",
     reason: "a worker that did not leave is known to be gone when its lease ends, not before",
@@ -205,8 +212,27 @@ fn sharing<K>((open, kept): (Open, K)) -> (Local, (tokio::runtime::Runtime, Temp
     (local, (runtime, folder, kept))
 }
 
-fn own() -> (Arc<dyn Store>, ()) {
-    (Arc::new(OwnStore::default()), ())
+/// Handles on one map of keys and values.
+fn map() -> (Open, ()) {
+    let map = KeyedMap::default();
+    (Arc::new(move || waited_for(map.store())), ())
+}
+
+/// Handles on one file of a store of one's own.
+fn own_file() -> (Open, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.redb");
+    (Arc::new(move || Arc::new(waited_for(own_store::open(&file)).unwrap())), folder)
+}
+
+fn own() -> (Arc<dyn Store>, TempDir) {
+    let (open, folder) = own_file();
+    (open(), folder)
+}
+
+fn own_reopening() -> (Arc<dyn Store>, TempDir) {
+    let (open, folder) = own_file();
+    (Arc::new(Picked::reopening(open)), folder)
 }
 
 fn memory() -> (Arc<dyn Store>, ()) {

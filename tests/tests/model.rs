@@ -12,6 +12,7 @@ use au_host::{
     Error, FailureKind, Job, JobId, KeyHolds, Level, LogEntry, Options, Owner, Progress, Quota, Quotas, Report, Result,
     Spec, State, Status, Store, Timestamp, WorkerId,
 };
+use au_tests::keyed_map::KeyedMap;
 use au_tests::store::jobs::{NOW, failure, key, output, spec, worker};
 use proptest::prelude::*;
 
@@ -306,15 +307,19 @@ fn run_on_file(steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
 }
 
 fn run(url: &str, steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
+    run_opened(async || open(url, Durability::Os).await.unwrap(), steps)
+}
+
+fn run_opened(open: impl AsyncFn() -> Arc<dyn Store>, steps: Vec<Step>) -> std::result::Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut pair = Pair::new(open(url, Durability::Os).await.unwrap()).await;
+        let mut pair = Pair::new(open().await).await;
         for step in steps {
             pair.step(step).await?;
         }
         pair.same().await?;
         // What is kept is kept: another handle on the same says the same.
-        pair.other = open(url, Durability::Os).await.unwrap();
+        pair.other = open().await;
         pair.same().await
     })
 }
@@ -325,6 +330,12 @@ proptest! {
     #[test]
     fn the_file_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
         run_on_file(steps)?;
+    }
+
+    #[test]
+    fn a_keyed_store_answers_as_the_memory_store_does(steps in prop::collection::vec(step(), 1..80)) {
+        let map = KeyedMap::default();
+        run_opened(async || map.store().await, steps)?;
     }
 }
 

@@ -4,7 +4,9 @@
 //! it is given. A type is a store when it passes the conformance suite in `tests/src/store.rs`.
 //!
 //! # A store of one's own
-//! The shortest one that passes, from `tests/src/own_store.rs`:
+//! An engine that keeps values under keys, in order, and changes several of them at once if they are what they were, is a store by
+//! the four methods of `keyed::Keyed` (feature `records`): `keyed::KeyedStore` does the rest. One in a file, from
+//! `tests/src/own_store.rs`, which passes the suite:
 #![doc = concat!("```ignore\n", include_str!("../../../tests/src/own_store.rs"), "\n```")]
 
 use std::fmt;
@@ -29,6 +31,8 @@ mod codec;
 mod columns;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "records")]
+pub mod keyed;
 pub mod memory;
 mod open;
 #[cfg(feature = "postgres")]

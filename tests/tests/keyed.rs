@@ -1,0 +1,228 @@
+//! What is particular to stores of keys and values: what becomes of keys that are spoilt or left behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use au_host::store::keyed::{Commit, Keyed, KeyedStore, Range};
+use au_host::store::{Filter, Query};
+use au_host::{Error, Held, Job, JobId, KeyHolds, Level, LogEntry, Payload, Result, Status, Store, Summary};
+use au_tests::keyed_map::KeyedMap;
+use au_tests::store::jobs::{self, NOW, after, take};
+use bytes::Bytes;
+
+/// The key of a kind and a name.
+fn key(kind: u8, name: &[u8]) -> Bytes {
+    [&[kind][..], name].concat().into()
+}
+
+/// What is in the engine, but for what stores write of themselves (their version, hints, and who went through the gate) and for counts.
+fn left(map: &KeyedMap) -> BTreeMap<Bytes, Bytes> {
+    map.map()
+        .iter()
+        .filter(|(key, _)| !b"fhxc".contains(&key[0]))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+async fn listed(store: &dyn Store) -> Vec<JobId> {
+    let query = Query::List { filter: Filter::default(), before: None, limit: 99, now: NOW };
+    store.scan(&query).await.unwrap().iter().map(|job: &Summary| job.id).collect()
+}
+
+fn large() -> Payload {
+    Payload::new("a/b", vec![7; 300_000]).unwrap()
+}
+
+/// A job with all that a job can have beside its row.
+fn laden(number: usize) -> Job {
+    let mut job = jobs::job_with(|options| {
+        options.principal = Some("one".into());
+        options.queue = Some("q".into());
+        options.key = jobs::key(&format!("key {number}"), KeyHolds::WhileKept);
+        options.labels = [("l".into(), "v".into())].into();
+        options.ttl = Some(Duration::from_secs(10));
+    });
+    job.spec.input = large();
+    Job::new(job.spec)
+}
+
+#[tokio::test]
+async fn what_is_removed_leaves_nothing_behind() {
+    let map = KeyedMap::default();
+    let (store, worker) = (map.store().await, jobs::worker());
+    let all: Vec<_> = (0..9).map(laden).collect();
+    let line = LogEntry { at: NOW, attempt: 1, level: Level::Info, message: "line".repeat(10_000) };
+    for job in &all {
+        store.insert(job).await.unwrap();
+        assert!(matches!(store.insert(job).await.unwrap_err(), Error::Conflict(_)), "and leaves no pieces");
+        store.append_log(job.spec.id, &[line.clone(), line.clone()]).await.unwrap();
+    }
+    for job in store.take(&take(worker, 6)).await.unwrap().started {
+        let done = jobs::finished(&job, worker, jobs::output(vec![1; 100_000]));
+        store.advance(job.spec.id, &done).await.unwrap();
+        assert!(store.advance(job.spec.id, &done).await.is_err(), "and leaves no pieces");
+    }
+    for size in [10, 1 << 20, 5000] {
+        store.put_blob("b", &vec![1; size].into()).await.unwrap();
+    }
+    store.put_note("n", b"note").await.unwrap();
+    assert!(!left(&map).is_empty());
+    let ids: Vec<_> = all.iter().map(|job| job.spec.id).collect();
+    assert_eq!(store.remove(&ids).await.unwrap(), 9);
+    assert!(store.remove_blob("b").await.unwrap() && store.remove_note("n").await.unwrap());
+    assert_eq!(left(&map), BTreeMap::new());
+    assert_eq!(store.held("one").await.unwrap(), Held::default());
+    let counts = map.map().keys().filter(|key| key[0] == b'c').count();
+    assert!(counts <= 32, "the counts of a principal, which come to nothing, are {counts}");
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_gone_is_set_aside_and_its_neighbours_are_taken() {
+    let map = KeyedMap::default();
+    let store = map.store().await;
+    let all: Vec<_> = (0..5).map(|_| jobs::job()).collect();
+    for job in &all {
+        store.insert(job).await.unwrap();
+    }
+    let [state, row, gone, whole, other] = [0, 1, 2, 3, 4].map(|at: usize| all[at].spec.id);
+    {
+        let mut map = map.map();
+        // The input stands at the end, behind the record of the state and before the output, of which there is none.
+        let spoil = |bytes: &Bytes, at: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= 1;
+            Bytes::from(bytes)
+        };
+        let kept = map[&key(b'j', state.as_bytes())].clone();
+        map.insert(key(b'j', state.as_bytes()), spoil(&kept, kept.len() - 20));
+        map.insert(key(b'j', row.as_bytes()), spoil(&kept, 9));
+        map.remove(&key(b'j', gone.as_bytes()));
+    }
+    let taken = store.take(&take(jobs::worker(), 5)).await.unwrap();
+    assert_eq!(taken.started.iter().map(|job| job.spec.id).collect::<Vec<_>>(), [whole, other]);
+    assert_eq!((taken.settled, taken.next_due), (vec![], None));
+    for damaged in [state, row] {
+        let error = store.get(damaged, NOW).await.unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        let next = jobs::running(all[0].clone(), jobs::worker()).state;
+        assert!(store.advance(damaged, &next).await.is_err());
+    }
+    assert!(matches!(store.get(gone, NOW).await.unwrap_err(), Error::NotFound { .. }));
+    assert_eq!(listed(&*store).await, [other, whole]);
+    assert_eq!(store.depth(NOW).await.unwrap().pending, 0);
+    assert_eq!(store.remove(&[state, row, gone]).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn pieces_that_nothing_names_are_removed_after_an_hour_and_no_others() {
+    let map = KeyedMap::default();
+    let store = map.store().await;
+    let mut job = jobs::job();
+    job.spec.input = large();
+    store.insert(&job).await.unwrap();
+    let before = left(&map);
+    let pieces: Vec<_> = before.iter().filter(|(key, _)| key[0] == b'p').map(|(_, piece)| piece.clone()).collect();
+    assert_eq!(pieces.len(), 5);
+    // As somebody leaves it who dies before the row is there.
+    let young = Bytes::copy_from_slice(&u64::MAX.to_be_bytes());
+    for (name, since) in [([1; 16], Bytes::copy_from_slice(&(1_u64 << 63).to_be_bytes())), ([2; 16], young)] {
+        map.map().insert(key(b'o', &name), since);
+        for (number, piece) in pieces.iter().enumerate() {
+            let number = u32::try_from(number).unwrap().to_be_bytes();
+            map.map().insert(key(b'p', &[&name[..], &number].concat()), piece.clone());
+        }
+    }
+    store.scan(&Query::Expired { now: NOW, limit: 1 }).await.unwrap();
+    let (mut after, named_2) = (left(&map), [2; 16]);
+    after.retain(|key, _| !key[1..].starts_with(&named_2));
+    assert_eq!(after, before);
+    assert!(map.map().contains_key(&key(b'o', &named_2)), "whoever writes it may be alive");
+    assert_eq!(store.get(job.spec.id, NOW).await.unwrap(), job);
+}
+
+#[tokio::test]
+async fn a_worker_that_has_long_been_dead_is_forgotten() {
+    let map = KeyedMap::default();
+    let store = map.store().await;
+    for seconds in [1, 50_000, 100_000] {
+        store.heartbeat(jobs::worker(), after(seconds), NOW).await.unwrap();
+    }
+    store.heartbeat(jobs::worker(), after(200_000), after(100_000)).await.unwrap();
+    assert_eq!(left(&map).len(), 3);
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_refused() {
+    let map = KeyedMap::default();
+    drop(map.store().await);
+    drop(map.store().await);
+    map.map().insert(Bytes::from_static(b"f"), Bytes::from_static(b"2"));
+    let error = KeyedStore::open(map.clone()).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert_eq!(map.get(vec![Bytes::from_static(b"f")]).await.unwrap(), [Some(Bytes::from_static(b"2"))]);
+}
+
+/// An engine whose answer is lost now and then, after the commit or before.
+#[derive(Debug, Default)]
+struct Stumbling {
+    map: KeyedMap,
+    commits: AtomicUsize,
+}
+
+#[async_trait]
+impl Keyed for Stumbling {
+    async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
+        self.map.get(keys).await
+    }
+
+    async fn range(&self, range: Range) -> Result<Vec<(Bytes, Bytes)>> {
+        self.map.range(range).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<bool> {
+        let lost = || Err(Error::fault("engine", "its answer was lost"));
+        match self.commits.fetch_add(1, Ordering::Relaxed) % 5 {
+            2 => self.map.commit(commit).await.and_then(|_| lost()),
+            4 => lost(),
+            _ => self.map.commit(commit).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_of_which_no_answer_came_is_known_by_its_traces() {
+    let (engine, worker) = (Stumbling::default(), jobs::worker());
+    let map = engine.map.clone();
+    let store = KeyedStore::open(engine).await.unwrap();
+    let mut kept = 0;
+    for number in 0..20 {
+        let job = laden(number);
+        match store.insert(&job).await {
+            Ok(_) => kept += 1,
+            Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
+        }
+    }
+    let mut started = Vec::new();
+    for _ in 0..40 {
+        // One at a time: a take that began something tells of it, whatever comes after.
+        match store.take(&take(worker, 1)).await {
+            Ok(taken) => started.extend(taken.started.into_iter().map(|job| job.spec.id)),
+            Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
+        }
+    }
+    let running = Query::List {
+        filter: Filter { status: vec![Status::Running], ..Filter::default() },
+        before: None,
+        limit: 99,
+        now: NOW,
+    };
+    let store = map.store().await;
+    let mut running: Vec<_> = store.scan(&running).await.unwrap().iter().map(|job| job.id).collect();
+    running.reverse();
+    assert_eq!(started, running, "no job runs on a worker that never heard of it");
+    assert!(kept > 0 && started.len() == kept, "{kept} kept, {} started", started.len());
+}
