@@ -153,7 +153,7 @@ pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};
 pub use tokens::Tokens;
-pub use trace::TraceParent;
+pub use trace::{TraceContext, TraceParent, TraceState};
 pub use webhook::{Delivery, DeliveryPhase, Network, WebhookConfig, WebhookUrl};
 #[cfg(feature = "webhook")]
 pub use webhook::{SigningSecret, WebhookSecrets};

@@ -18,12 +18,13 @@ use super::template;
 use crate::id::JobId;
 use crate::otel::{self, Role};
 use crate::span::{millis, trace_id};
-use crate::trace::TraceParent;
+use crate::trace::TraceContext;
 
 const REQUEST: &str = "au_host::request";
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const JOBS: &str = "/v1/jobs/";
 
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Who is at the other end of a connection. A proxy, if there is one: what it says of others is not believed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
@@ -63,7 +64,7 @@ impl Access {
             otel.name = Empty,
             otel.status_code = Empty,
         );
-        let role = Role { kind: "server", parent: traceparent(request.headers()) };
+        let role = Role { kind: "server", parent: trace(request.headers()) };
         otel::begin(&span, role, || match route {
             Some(route) => format!("{method} {route}"),
             None => method.to_owned(),
@@ -131,10 +132,12 @@ fn text(id: &HeaderValue) -> Option<&str> {
 }
 
 /// The trace that a client says its request is part of. Two of them are as none, and so is one that is wrong.
-fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     let mut sent = headers.get_all(TRACEPARENT).iter();
     let only = sent.next().filter(|_| sent.next().is_none())?;
-    only.to_str().ok()?.parse().ok()
+    // A state may come in pieces, of which one that is no text spoils all.
+    let state: Option<Vec<_>> = headers.get_all(TRACESTATE).iter().map(|piece| piece.to_str().ok()).collect();
+    TraceContext::read(only.to_str().ok()?, state.map(|pieces| pieces.join(",")).as_deref())
 }
 
 /// The job that a path is about.

@@ -13,7 +13,7 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
-use crate::trace::TraceParent;
+use crate::trace::{TraceContext, TraceParent, TraceState};
 use crate::webhook::WebhookUrl;
 
 mod state;
@@ -83,6 +83,9 @@ pub struct Options {
     pub trace: Option<TraceParent>,
     /// The queue that it waits in; `None`: the one that is named `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What goes on with that trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_state: Option<TraceState>,
     pub queue: Option<String>,
     /// Of the jobs of its queue that have the same, only so many run at one time as the queue says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +95,12 @@ pub struct Options {
 impl Options {
     /// The name of its key, apart from those of other principals: what a store keeps and compares.
     #[must_use]
+    /// Where in a trace it was submitted, if it was in one.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        self.trace.map(|parent| TraceContext { parent, state: self.trace_state.clone() })
+    }
+
     pub fn scoped_key(&self) -> Option<Vec<u8>> {
         let key = self.key.as_ref()?;
         // No text has this byte, so no name is another's.

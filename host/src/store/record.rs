@@ -17,6 +17,7 @@ use crate::payload::Payload;
 use crate::retry::{Backoff, Retry};
 use crate::sandbox::{Grants, Limits, Sandbox};
 use crate::time::Timestamp;
+use crate::trace::TraceState;
 
 const SPEC: u8 = 1;
 const STATE: u8 = 1;
@@ -32,6 +33,11 @@ const RETRY: u64 = 3;
 const QUEUE: u64 = 4;
 /// See [`WEBHOOK`]. The concurrency key.
 const KEY: u64 = 5;
+/// See [`WEBHOOK`].
+const TRACE_STATE: u64 = 6;
+
+/// As [`WEBHOOK`], of a state. The attempts that have ended, as JSON.
+const PAST: u64 = 1;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +188,10 @@ pub(in crate::store) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.number(RETRY);
         to.json(&more);
     }
-    for (part, text) in [(QUEUE, &options.queue), (KEY, &options.concurrency_key)] {
+    let state = options.trace_state.as_ref().map(TraceState::as_str);
+    for (part, text) in
+        [(QUEUE, options.queue.as_deref()), (KEY, options.concurrency_key.as_deref()), (TRACE_STATE, state)]
+    {
         if let Some(text) = text {
             to.number(part);
             to.text(text);
@@ -229,7 +238,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
-    let (mut webhook, mut trace, mut more) = (None, None, RetryMore::default());
+    let (mut webhook, mut trace, mut trace_state, mut more) = (None, None, None, RetryMore::default());
     let (mut queue, mut concurrency_key) = (None, None);
     while !from.is_empty() {
         let (part, text) = (from.number()?, from.text()?);
@@ -239,6 +248,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
             QUEUE => queue = Some(text.to_owned()),
             KEY => concurrency_key = Some(text.to_owned()),
             TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
+            TRACE_STATE => trace_state = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
             _ => {}
         }
     }
@@ -257,6 +267,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         module_name,
         webhook,
         trace,
+        trace_state,
         queue,
         concurrency_key,
     };
