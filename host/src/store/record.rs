@@ -315,6 +315,10 @@ pub(in crate::store) fn write_state(state: &State, output: Option<&Stored>) -> V
     to.number(state.usage.peak_memory);
     to.number(state.usage.log_dropped);
     to.optional(state.last_failure.as_ref(), Encoder::json);
+    if !state.past.is_empty() {
+        to.number(PAST);
+        to.json(&state.past);
+    }
     to.seal()
 }
 
@@ -353,7 +357,14 @@ fn read_state(sealed: &[u8]) -> Result<(State, Option<Stored>), Damage> {
     let fuel = from.optional(Decoder::number)?;
     let usage = Usage { fuel, peak_memory: from.number()?, log_dropped: from.number()? };
     let last_failure = from.optional(Decoder::json)?;
-    Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure }, output))
+    let mut past = Vec::new();
+    while !from.is_empty() {
+        let (part, text) = (from.number()?, from.text()?);
+        if part == PAST {
+            past = serde_json::from_str(text).map_err(|error| Damage::new(error.to_string()))?;
+        }
+    }
+    Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure, past }, output))
 }
 
 fn read_phase(from: &mut Decoder<'_>) -> Result<(Phase, Option<Stored>), Damage> {
@@ -456,6 +467,7 @@ fn read_text(from: &mut Decoder<'_>) -> Result<String, Damage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::PastAttempt;
     use crate::request::Request;
 
     fn spec(webhook: Option<&str>) -> (Spec, Stored) {
@@ -529,5 +541,22 @@ mod tests {
         assert_eq!(read_spec(spec.id, &part(99, "news")).unwrap().0.options, spec.options);
         assert!(read_spec(spec.id, &part(TRACE, "news")).is_err());
         assert!(read_spec(spec.id, &with_more(&plain, |to| to.number(99))).is_err());
+    }
+
+    #[test]
+    fn attempts_that_are_over_are_a_part_of_a_state_that_others_pass_over() {
+        let mut state = State::new(&spec(None).0);
+        let plain = write_state(&state, None);
+        let (now, worker) = (Timestamp::from_micros(9), WorkerId::new(Timestamp::from_micros(9)));
+        let past = |number, failure| PastAttempt { number, worker, started: now, ended: now, failure };
+        state.past = vec![past(1, Some(FailureKind::Lost)), past(2, None)];
+        let sealed = write_state(&state, None);
+        assert_eq!(sealed[1..plain.len() - 4], plain[1..plain.len() - 4], "the record of before, and a part");
+        assert_eq!(read_state(&sealed).unwrap().0, state);
+        let mut later = Encoder::new(STATE);
+        later.raw(&sealed[1..sealed.len() - 4]);
+        later.number(99);
+        later.text("news");
+        assert_eq!(read_state(&later.seal()).unwrap().0, state);
     }
 }
