@@ -84,6 +84,8 @@ pub struct HttpLimits {
     pub followers: usize,
     /// The same with one token.
     pub followers_per_token: usize,
+    /// The same with all tokens of one tenant.
+    pub followers_per_tenant: usize,
     /// Longest a request may wait for a job.
     pub wait: Duration,
     /// Longest an event stream goes on; a client comes back for the rest.
@@ -114,6 +116,7 @@ impl Default for HttpLimits {
             in_flight: 256,
             followers: 1536,
             followers_per_token: 256,
+            followers_per_tenant: 512,
             wait: Duration::from_secs(60),
             stream: Duration::from_secs(60 * 60),
             keep_alive: Duration::from_secs(15),
