@@ -74,7 +74,7 @@ pub struct HttpLimits {
     pub uploads: usize,
     /// Inputs of one bulk submit.
     pub bulk: usize,
-    /// Connections in all. No more than four of five files that this process may open, either.
+    /// Connections in all. None is let in, either, where four of five files that this process may open are open.
     pub connections: usize,
     /// Connections of one address, or one /64 of IPv6; `None`: 64, and no such limit for this machine itself.
     pub connections_per_peer: Option<usize>,
