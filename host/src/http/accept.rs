@@ -148,12 +148,7 @@ where
 /// Says that there is no room, to whoever listens; nobody is waited for.
 fn refuse(stream: io::Result<impl Read + Write>) {
     let Ok(mut stream) = stream else { return };
-    let body = problem::document(&Error::Busy { retry_after: Duration::from_secs(1) }).to_string();
-    let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {}\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        problem::MEDIA_TYPE,
-        body.len()
-    );
+    let words = problem::last_words(&Error::Busy { retry_after: Duration::from_secs(1) });
     // A socket that is closed with bytes unread takes its last words back.
     drop(stream.read(&mut [0; 8 << 10]));
     drop(stream.write(&words.bytes));

@@ -58,7 +58,7 @@ pub struct HttpLimits {
     pub handler: Duration,
     /// How long a client may take nothing of what is sent to it.
     pub write: Duration,
-    /// Bytes of a request's head; at least 8 KiB.
+    /// Bytes of a request's head; at least 8 KiB. One that comes all at once may have twice as many.
     pub head_bytes: usize,
     /// Headers of a request.
     pub headers: usize,

@@ -71,7 +71,8 @@ async fn h1_a_head_that_never_ends_is_closed() {
     let served = Served::with(|limits| limits.head = SOON).await;
     let mut stream = served.connect();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").unwrap();
-    closed(stream).await;
+    let answer = closed(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"too_slow\""), "{answer:?}");
     // However little comes now and then.
     let mut stream = served.connect();
     stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
