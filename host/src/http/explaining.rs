@@ -6,9 +6,11 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::access::{self, Peer};
 use super::patience::{Pace, Phase, Turn};
@@ -27,11 +29,16 @@ pub(super) struct Explaining<T> {
     settled: Turn,
     /// What goes out in place of what hyper wrote.
     instead: Bytes,
+    /// Until when its sender may go on sending.
+    linger: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a sender may go on: a connection that is closed with bytes unread takes its last words back.
+const LINGER: Duration = Duration::from_secs(1);
 
 impl<T> Explaining<T> {
     pub(super) fn new(io: T, pace: Pace, peer: Option<Peer>, metrics: Metrics) -> Self {
-        Self { io, pace, peer, metrics, settled: Turn::default(), instead: Bytes::new() }
+        Self { io, pace, peer, metrics, settled: Turn::default(), instead: Bytes::new(), linger: None }
     }
 
     /// Whether what is written now is hyper's own.
@@ -43,6 +50,7 @@ impl<T> Explaining<T> {
     fn replaces(&mut self, head: &[u8]) -> bool {
         let Some(error) = refused(head) else { return false };
         self.instead = self.words(&error);
+        self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
         true
     }
 
@@ -74,6 +82,22 @@ impl<T: AsyncWrite + Unpin> Explaining<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Explaining<T> {
+    /// Reads on for a moment and keeps nothing.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(linger) = &mut self.linger else { return Poll::Ready(()) };
+        let mut scratch = [0; 8 << 10];
+        while linger.as_mut().poll(cx).is_pending() {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 /// The error that a bare answer is.
 fn refused(head: &[u8]) -> Option<Error> {
     let status = head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
@@ -98,7 +122,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Explaining<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Explaining<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Explaining<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.is_bare() && self.replaces(bytes) {
             return Poll::Ready(Ok(bytes.len()));
@@ -132,6 +156,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Explaining<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_instead(cx))?;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+        self.poll_discard(cx).map(Ok)
     }
 }

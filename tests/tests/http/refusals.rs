@@ -190,6 +190,15 @@ async fn h3_what_is_no_request_is_told_why_behind_the_answers_to_those_before_it
 }
 
 #[tokio::test]
+async fn h3_whoever_sends_a_head_that_is_far_too_large_hears_why() {
+    let served = Served::new().await;
+    let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(32 << 20));
+    for _ in 0..3 {
+        assert_eq!(code(&served.raw(head.clone()).await), "431 large_head");
+    }
+}
+
+#[tokio::test]
 async fn h3_an_output_that_looks_like_a_refusal_is_handed_on_as_it_is() {
     let served = Served::new().await;
     let output = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".repeat(10_000);
