@@ -281,6 +281,8 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
+    /// It is not as HTTP has it.
+    BadRequest,
     /// What names a job, a module or a function cannot be such a name.
     BadId,
     /// A parameter of the query is unknown, doubled, or not what it should be.
@@ -307,6 +309,8 @@ pub enum Misuse {
     TooLarge,
     /// Its URL is longer than is taken.
     LongUrl,
+    /// Its head has more bytes or headers than are taken.
+    LargeHead,
     /// Its body is of a kind that is not taken here.
     BadMediaType,
     /// It is meant for another host.
@@ -322,7 +326,8 @@ pub enum Misuse {
 impl Misuse {
     /// Those that a client gives as they are. The others tell what they are by their status: it gives them as [`Error::Remote`].
     #[cfg(feature = "client")]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
+        Self::BadRequest,
         Self::BadId,
         Self::BadQuery,
         Self::BadHeader,
@@ -334,6 +339,7 @@ impl Misuse {
         Self::TooSlow,
         Self::TooLarge,
         Self::LongUrl,
+        Self::LargeHead,
         Self::BadMediaType,
         Self::BadHost,
         Self::TooManyFollowers,
@@ -345,6 +351,7 @@ impl Misuse {
     #[must_use]
     pub fn class(self) -> Class {
         match self {
+            Self::BadRequest => Class::new("bad_request", 400, 2),
             Self::BadId => Class::new("bad_id", 400, 2),
             Self::BadQuery => Class::new("bad_query", 400, 2),
             Self::BadHeader => Class::new("bad_header", 400, 2),
@@ -358,6 +365,7 @@ impl Misuse {
             Self::TooSlow => Class::new("too_slow", 408, 5),
             Self::TooLarge => Class::new("too_large", 413, 4),
             Self::LongUrl => Class::new("long_url", 414, 2),
+            Self::LargeHead => Class::new("large_head", 431, 2),
             Self::BadMediaType => Class::new("bad_media_type", 415, 2),
             Self::BadHost => Class::new("bad_host", 421, 4),
             Self::TooManyFollowers => Class::new("too_many_followers", 429, 5),

@@ -36,6 +36,7 @@ use crate::store::{Filter, Inserted, Query, Store};
 use crate::tenants::{Coming, Tenants};
 use crate::time::Timestamp;
 use crate::tokens::Tokens;
+use crate::trace::TraceContext;
 use crate::webhook;
 
 /// Expired jobs that are removed in one go.
@@ -461,7 +462,9 @@ impl Inner {
         request.webhook.iter().try_for_each(|url| webhook::admit(&self.settings.webhook, url))?;
         let (module, sandbox) = self.admit(&request).await?;
         let mut spec = request.spec(module, sandbox, self.settings.default_ttl, self.now());
-        spec.options.trace = otel::place(&Span::current());
+        if let Some(TraceContext { parent, state }) = otel::place(&Span::current()) {
+            (spec.options.trace, spec.options.trace_state) = (Some(parent), state);
+        }
         Ok(spec)
     }
 

@@ -132,8 +132,8 @@ pub use handle::Handle;
 pub use host::{Host, Kept};
 pub use id::{Digest, JobId, ModuleName, ModuleRef, WorkerId};
 pub use job::{
-    CancelRequest, Counts, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, Phase, Size, Spec, State, Status,
-    Summary,
+    CancelRequest, Counts, IdempotencyKey, Illegal, Job, KeyHolds, Options, Owner, PastAttempt, Phase, Size, Spec,
+    State, Status, Summary,
 };
 #[cfg(all(feature = "wasm", feature = "file"))]
 pub use local::{Local, LocalConfig, Removed};
@@ -153,7 +153,7 @@ pub use store::Store;
 pub use time::Timestamp;
 pub use token::{NewToken, Scope, Secret, Token, TokenId};
 pub use tokens::Tokens;
-pub use trace::TraceParent;
+pub use trace::{TraceContext, TraceParent, TraceState};
 pub use webhook::{Delivery, DeliveryPhase, Network, WebhookConfig, WebhookUrl};
 #[cfg(feature = "webhook")]
 pub use webhook::{SigningSecret, WebhookSecrets};

@@ -197,6 +197,7 @@ impl Request {
             labels: self.labels,
             module_name,
             trace: None,
+            trace_state: None,
             webhook: self.webhook,
             queue: self.queue,
             concurrency_key: self.concurrency_key,

@@ -28,7 +28,7 @@ pub(crate) const GUEST: &str = "au_host::guest";
 const LINE: usize = 4096;
 
 /// What an attempt does not know of itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct About<'a> {
     pub(crate) tenant: Option<&'a str>,
     /// What the module was called by whoever asked.
@@ -49,8 +49,8 @@ impl<'a> About<'a> {
 
     /// Of a job: it is part of the trace it was submitted in.
     pub(crate) fn job(options: &'a Options) -> Self {
-        let Options { principal, module_name, trace, .. } = options;
-        let role = Role { kind: "consumer", parent: *trace };
+        let Options { principal, module_name, .. } = options;
+        let role = Role { kind: "consumer", parent: options.trace_context() };
         Self { tenant: principal.as_deref(), module_name: module_name.as_deref(), role }
     }
 }
@@ -139,7 +139,7 @@ pub(crate) fn outcome(ended: &Result<Report>) -> &'static str {
 
 /// The trace that this span is in, if it is in one: what logs and traces have in common.
 pub(crate) fn trace_id(span: &Span) -> Option<String> {
-    otel::place(span).map(|place| hex::encode(place.trace()))
+    otel::place(span).map(|place| hex::encode(place.parent.trace()))
 }
 
 /// A time as logs have it: milliseconds, to the microsecond.

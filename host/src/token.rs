@@ -27,6 +27,8 @@ pub enum Scope {
     Read,
     /// Call functions; submit, cancel, retry and remove jobs.
     Submit,
+    /// Run attempts for other hosts, which keep their jobs, and add the modules these need; and nothing else.
+    Work,
     /// Add, name and remove modules; and all that the others let do.
     Admin,
     /// Read `/metrics`, and nothing else.
@@ -35,7 +37,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Submit, Self::Admin, Self::Metrics];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Submit, Self::Work, Self::Admin, Self::Metrics];
 
     /// Its name.
     #[must_use]
@@ -43,6 +45,7 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Submit => "submit",
+            Self::Work => "work",
             Self::Admin => "admin",
             Self::Metrics => "metrics",
         }
@@ -61,7 +64,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
         known.ok_or_else(|| {
-            Error::invalid("scope", format!("{:?} is none of read, submit, admin, metrics", shorten(text)))
+            Error::invalid("scope", format!("{:?} is none of read, submit, work, admin, metrics", shorten(text)))
         })
     }
 }
@@ -147,10 +150,19 @@ impl NewToken {
         if self.scopes.is_empty() {
             return Err(Error::invalid("scope", "a token without one lets nobody do anything"));
         }
-        if self.tenant.is_none() && !self.scopes.iter().any(|scope| matches!(scope, Scope::Admin | Scope::Metrics)) {
-            return Err(Error::invalid("tenant", "a token that is not for admin or metrics belongs to one"));
+        if self.tenant.is_none() && !Self::of_all(&self.scopes) {
+            return Err(Error::invalid(
+                "tenant",
+                "a token that is not for admin, metrics or work alone belongs to one",
+            ));
         }
         Ok(())
+    }
+
+    /// Whether a token with these scopes belongs to no tenant unless it is given one: it is for those who run the host, or opens no job.
+    #[must_use]
+    pub fn of_all(scopes: &[Scope]) -> bool {
+        scopes.iter().any(|scope| matches!(scope, Scope::Admin | Scope::Metrics)) || scopes == [Scope::Work]
     }
 }
 
@@ -275,7 +287,14 @@ mod tests {
     fn a_token_of_no_tenant_is_for_those_who_run_the_host() {
         assert!(new().sound().is_ok());
         assert!(NewToken { tenant: None, ..new() }.sound().is_err());
-        assert!(NewToken { tenant: None, scopes: vec![Scope::Admin], ..new() }.sound().is_ok());
+        for (scopes, sound) in [
+            (vec![Scope::Admin], true),
+            (vec![Scope::Work], true),
+            (vec![Scope::Work, Scope::Read], false),
+            (vec![Scope::Work, Scope::Metrics], true),
+        ] {
+            assert_eq!(NewToken { tenant: None, scopes: scopes.clone(), ..new() }.sound().is_ok(), sound, "{scopes:?}");
+        }
         assert!(NewToken { scopes: vec![], ..new() }.sound().is_err());
         for wrong in ["", "a b", "a\0", "é", &"x".repeat(65)] {
             assert!(NewToken { tenant: Some(wrong.into()), ..new() }.sound().is_err(), "{wrong}");

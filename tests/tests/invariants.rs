@@ -314,7 +314,7 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("http/peers.rs", "counts.all >= self.0.most"),
         ("http/app.rs", "Semaphore::new(limits.in_flight)"),
         ("http/followers.rs", "Semaphore::new(most)"),
-        ("http/followers.rs", "*count >= self.per_token"),
+        ("http/followers.rs", "count >= self.most"),
         ("http/app.rs", "Semaphore::new(limits.uploads.max(1))"),
         ("http/app.rs", "Budget::new(limits.bodies_bytes)"),
         ("http/body.rs", "self.read > self.most"),

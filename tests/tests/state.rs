@@ -65,6 +65,14 @@ fn hold(before: &Job, step: Step, after: &Job, now: Timestamp, workers: &[Worker
         );
         prop_assert_eq!(new.attempt, old.attempt, "a cancelled job does not start again");
     }
+    prop_assert!(new.past.starts_with(&old.past), "what has been is not forgotten");
+    let numbers: Vec<_> = new.past.iter().map(|past| past.number).collect();
+    prop_assert!(numbers.is_sorted_by(|one, other| one < other) && numbers.iter().all(|at| *at <= new.attempt));
+    prop_assert!(new.past.iter().all(|past| past.started <= past.ended && past.ended <= now));
+    if let Some(past) = new.past.get(old.past.len()) {
+        prop_assert_eq!((past.number, Some(past.worker)), (old.attempt, owner_of(before)), "it was the one that ran");
+        prop_assert_eq!(Some(past.started), before.summary().attempt_started);
+    }
     let as_if_never_started = new.attempt == 0 && new.started.is_none();
     prop_assert!(
         old.started.is_none() || new.started == old.started || as_if_never_started,
@@ -150,5 +158,11 @@ proptest! {
         }
         prop_assert_eq!(starts, attempts);
         prop_assert_eq!(job.state.status(), Status::Failed);
+        // Of one attempt all else tells, and of very many the latest are enough.
+        let kept = if attempts == 1 { 0 } else { attempts.min(16) };
+        let numbers: Vec<_> = job.state.past.iter().map(|past| past.number).collect();
+        prop_assert_eq!(numbers, (attempts - kept + 1..=attempts).collect::<Vec<_>>());
+        let kind = if lost { FailureKind::Lost } else { FailureKind::Transient };
+        prop_assert!(job.state.past.iter().all(|past| past.failure == Some(kind) && past.worker == owner));
     }
 }

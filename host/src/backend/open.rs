@@ -25,7 +25,7 @@ pub struct Backends {
 pub struct BackendSpec {
     /// Where it is.
     pub url: BackendUrl,
-    /// What tells a host elsewhere who asks. It needs the scope `admin` there.
+    /// What tells a host elsewhere who asks. It needs the scope `work` there.
     pub token: Option<String>,
 }
 

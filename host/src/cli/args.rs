@@ -455,10 +455,10 @@ pub(crate) enum Token {
     Create {
         /// What you call it: whose machine or program it is for
         name: String,
-        /// Whose jobs it is for: a tenant sees no other's [default: default; with admin or metrics, all]
+        /// Whose jobs it is for: a tenant sees no other's [default: default; with admin, metrics or work alone, all]
         #[arg(long)]
         tenant: Option<String>,
-        /// What its holder may do: read, submit, admin (which is all, and changing modules), metrics
+        /// What its holder may do: read, submit, work (attempts of other hosts), admin (which is all, and changing modules), metrics
         #[arg(long, value_delimiter = ',', default_value = "read,submit")]
         scope: Vec<Scope>,
         /// How long it is good for: 30d [default: until it is removed]

@@ -43,6 +43,7 @@ pub(crate) struct HttpSection {
     in_flight: Option<usize>,
     followers: Option<usize>,
     followers_per_token: Option<usize>,
+    followers_per_tenant: Option<usize>,
 }
 
 /// Whom `serve` lets in.
@@ -134,5 +135,41 @@ impl HttpSection {
         count(&mut limits.in_flight, self.in_flight);
         count(&mut limits.followers, self.followers);
         count(&mut limits.followers_per_token, self.followers_per_token);
+        count(&mut limits.followers_per_tenant, self.followers_per_tenant);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_of_the_server_has_a_key() {
+        let times = ["first_byte", "head", "idle", "body", "handler", "write", "wait", "stream", "keep_alive"];
+        let sizes = ["max_head", "max_url", "max_body", "max_bodies", "max_upload"];
+        let counts = [
+            "max_headers",
+            "uploads",
+            "bulk",
+            "connections",
+            "connections_per_peer",
+            "in_flight",
+            "followers",
+            "followers_per_token",
+            "followers_per_tenant",
+        ];
+        let texts = times.map(|key| format!("{key} = '17ms'\n")).into_iter();
+        let texts = texts.chain(sizes.map(|key| format!("{key} = '17KiB'\n")));
+        let text: String = texts.chain(counts.map(|key| format!("{key} = 17\n"))).collect();
+        let section: HttpSection = toml::from_str(&text).unwrap();
+        let (mut limits, built_in) = (HttpLimits::default(), HttpLimits::default());
+        section.bound(&mut limits);
+        let lines =
+            |limits: &HttpLimits| format!("{limits:#?}").replace("Some(\n        ", "Some(").replace(",\n    )", ")");
+        let (set, built_in) = (lines(&limits), lines(&built_in));
+        let same: Vec<_> =
+            set.lines().zip(built_in.lines()).filter(|(set, was)| set == was).map(|(set, _)| set).collect();
+        assert_eq!(same, ["HttpLimits {", "}"], "these have no key, or it does nothing");
+        assert_eq!(set.lines().count(), 2 + times.len() + sizes.len() + counts.len());
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use au_host::store::Filter;
-use au_host::{Clock, Delivery, DeliveryPhase, Error, Event, JobId, Status, Summary, Usage};
+use au_host::{Clock, Delivery, DeliveryPhase, Error, Event, FailureKind, JobId, PastAttempt, Status, Summary, Usage};
 use serde::Serialize;
 use serde_json::json;
 
@@ -89,6 +89,10 @@ fn described(standing: &Standing) -> String {
         fact("expires", expires.to_string());
     }
     fact("attempt", format!("{} of {}", job.attempt, job.options.retry.attempts));
+    for PastAttempt { number, worker, started, ended, failure } in &job.past {
+        let outcome = failure.map_or("completed", FailureKind::code);
+        fact(&format!("  {number}"), format!("{outcome} after {}, on {worker}", span(ended.since(*started))));
+    }
     if let Some(worker) = job.worker {
         fact("worker", worker.to_string());
     }

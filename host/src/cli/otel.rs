@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use au_host::TraceContext;
 use au_host::otel::{self, Export};
 use tracing::Span;
 
@@ -50,14 +51,15 @@ impl Traces {
         }
     }
 
-    /// Around a command, as part of the trace that whoever started it is in (`TRACEPARENT`).
+    /// Around a command, as part of the trace that whoever started it is in (`TRACEPARENT`, `TRACESTATE`).
     pub(crate) fn command(&self, verb: Option<&'static str>) -> Span {
         let Some(verb) = verb.filter(|_| self.export.is_some()) else { return Span::none() };
         let name = format!("au-host {verb}");
         let span = tracing::info_span!(target: "au_host::command", "command", verb, otel.name = name);
-        let parent = std::env::var("TRACEPARENT").ok().and_then(|text| text.parse().ok());
+        let told = |name| std::env::var(name).ok();
+        let parent = told("TRACEPARENT").and_then(|parent| TraceContext::read(&parent, told("TRACESTATE").as_deref()));
         if let Some(parent) = parent {
-            otel::adopt(&span, parent);
+            otel::adopt(&span, &parent);
         }
         span
     }

@@ -1,6 +1,6 @@
 //! `token`: who may ask this host over a network.
 
-use au_host::{Error, NewToken, Scope, Token, TokenId, Tokens};
+use au_host::{Error, NewToken, Token, TokenId, Tokens};
 use serde_json::json;
 
 use super::args;
@@ -15,8 +15,7 @@ pub(crate) async fn token(place: &Place, out: Out, command: args::Token) -> Resu
     let tokens = place.tokens().await?;
     match command {
         args::Token::Create { name, tenant, scope, expires } => {
-            let for_all = scope.iter().any(|scope| matches!(scope, Scope::Admin | Scope::Metrics));
-            let tenant = tenant.or_else(|| (!for_all).then(|| TENANT.to_owned()));
+            let tenant = tenant.or_else(|| (!NewToken::of_all(&scope)).then(|| TENANT.to_owned()));
             create(&tokens, out, NewToken { name, tenant, scopes: scope, lasts: expires }).await
         }
         args::Token::List => list(&tokens, out).await,

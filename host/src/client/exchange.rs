@@ -19,6 +19,7 @@ use super::url::Url;
 use crate::error::{Error, Result, Source};
 use crate::otel;
 use crate::payload::OCTETS;
+use crate::trace::TraceContext;
 
 /// Connections that are kept while nobody uses them.
 const IDLE: usize = 16;
@@ -29,6 +30,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(super) const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -209,8 +211,11 @@ impl Wire {
         if let Some(headers) = request.headers_mut() {
             headers.insert(HOST, HeaderValue::from_str(&self.url.authority())?);
             headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-            if let Some(place) = otel::place(&Span::current()) {
-                headers.insert(TRACEPARENT, HeaderValue::from_str(&place.to_string())?);
+            if let Some(TraceContext { parent, state }) = otel::place(&Span::current()) {
+                headers.insert(TRACEPARENT, HeaderValue::from_str(&parent.to_string())?);
+                if let Some(state) = state {
+                    headers.insert(TRACESTATE, HeaderValue::from_str(state.as_str())?);
+                }
             }
             headers.extend(self.token.clone().map(|token| (AUTHORIZATION, token)));
             headers.extend(ask.headers.iter().cloned());

@@ -120,7 +120,9 @@ fn put_together(job: Summary, input: Payload, output: Option<Payload>) -> Result
     let at = job.finished.unwrap_or(job.created);
     let phase = match (job.status, output, job.worker) {
         (Status::Completed, Some(output), _) => Phase::Completed { output, at },
-        (Status::Running, _, Some(worker)) => Phase::Running { worker, since: job.started.unwrap_or(job.created) },
+        (Status::Running, _, Some(worker)) => {
+            Phase::Running { worker, since: job.attempt_started.or(job.started).unwrap_or(job.created) }
+        }
         (Status::Pending, ..) => Phase::Pending { run_at: job.run_at.unwrap_or(job.options.run_at) },
         (Status::Failed, ..) => {
             let unknown = || Failure::new(FailureKind::Failed, "");
@@ -139,6 +141,7 @@ fn put_together(job: Summary, input: Payload, output: Option<Payload>) -> Result
         started: job.started,
         usage: job.usage,
         last_failure,
+        past: job.past,
     };
     let Summary { id, created, module, function, options, .. } = job;
     Ok(Job { spec: Spec { id, created, module, function, input, options }, state })

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,16 +40,28 @@ enum Accepted {
     Unix(UnixStream),
 }
 
+impl Accepted {
+    /// The number that the kernel gave it: the least that was free, so that at least so many files are open.
+    fn number(&self) -> usize {
+        let number = match self {
+            Self::Tcp(stream, _) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        };
+        usize::try_from(number).unwrap_or(0)
+    }
+}
+
 /// Accepts until the drain begins, then waits for the connections, at most `grace`. Dropped, it ends them at once.
 pub(super) async fn accept(listener: Listener, serving: Serving, grace: Duration) {
-    let peers = Peers::new(most(serving.limits.connections), serving.limits.connections_per_peer);
+    let room =
+        Room { peers: Peers::new(serving.limits.connections, serving.limits.connections_per_peer), files: files() };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = serving.drain.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = next(&listener) => match accepted {
-                Ok(accepted) => admit(accepted, &serving, &peers, &mut connections),
+                Ok(accepted) => admit(accepted, &serving, &room, &mut connections),
                 Err(error) => rest(&error).await,
             },
         }
@@ -77,23 +90,37 @@ async fn rest(error: &io::Error) {
     }
 }
 
-fn admit(accepted: Accepted, serving: &Serving, peers: &Peers, connections: &mut JoinSet<()>) {
+/// How much of everything connections may take.
+struct Room {
+    peers: Peers,
+    /// Files that may be open for one more to be let in.
+    files: usize,
+}
+
+impl Room {
+    fn admit(&self, accepted: &Accepted) -> Option<Seat> {
+        let peer = match accepted {
+            Accepted::Tcp(_, peer) => Some(*peer),
+            Accepted::Unix(_) => None,
+        };
+        if accepted.number() < self.files { self.peers.admit(peer) } else { None }
+    }
+}
+
+fn admit(accepted: Accepted, serving: &Serving, room: &Room, connections: &mut JoinSet<()>) {
+    let seat = room.admit(&accepted);
     let serving = serving.clone();
-    match accepted {
-        Accepted::Tcp(stream, peer) => match peers.admit(Some(peer)) {
-            Some(seat) => {
-                connections.spawn(tcp(stream, Peer(peer), serving, seat));
-            }
-            // Over TLS nobody would understand it.
-            None if serving.tls.is_some() => drop(stream),
-            None => refuse(stream.into_std()),
-        },
-        Accepted::Unix(stream) => match peers.admit(None) {
-            Some(seat) => {
-                connections.spawn(plain(stream, None, serving, seat));
-            }
-            None => refuse(stream.into_std()),
-        },
+    match (accepted, seat) {
+        (Accepted::Tcp(stream, peer), Some(seat)) => {
+            connections.spawn(tcp(stream, Peer(peer), serving, seat));
+        }
+        (Accepted::Unix(stream), Some(seat)) => {
+            connections.spawn(plain(stream, None, serving, seat));
+        }
+        // Over TLS nobody would understand it.
+        (Accepted::Tcp(stream, _), None) if serving.tls.is_some() => drop(stream),
+        (Accepted::Tcp(stream, _), None) => refuse(stream.into_std()),
+        (Accepted::Unix(stream), None) => refuse(stream.into_std()),
     }
 }
 
@@ -121,27 +148,20 @@ where
 /// Says that there is no room, to whoever listens; nobody is waited for.
 fn refuse(stream: io::Result<impl Read + Write>) {
     let Ok(mut stream) = stream else { return };
-    let body = problem::document(&Error::Busy { retry_after: Duration::from_secs(1) }).to_string();
-    let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {}\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        problem::MEDIA_TYPE,
-        body.len()
-    );
+    let words = problem::last_words(&Error::Busy { retry_after: Duration::from_secs(1) });
     // A socket that is closed with bytes unread takes its last words back.
     drop(stream.read(&mut [0; 8 << 10]));
-    drop(stream.write(format!("{head}{body}").as_bytes()));
+    drop(stream.write(&words.bytes));
 }
 
-/// As many as were asked for, but not so many that no file is left for anything else.
-fn most(connections: usize) -> usize {
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    at_most(connections, files)
+/// How many files may be open when a connection is let in: not so many that none is left for anything else.
+fn files() -> usize {
+    four_fifths(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
 }
 
-/// The same where this process may open so many files; `None`: as many as there are.
-fn at_most(connections: usize, files: Option<u64>) -> usize {
-    let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
-    connections.min(files / 5 * 4)
+/// Of so many; `None`: of as many as there are.
+fn four_fifths(files: Option<u64>) -> usize {
+    files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX) / 5 * 4
 }
 
 #[cfg(test)]
@@ -150,10 +170,8 @@ mod tests {
 
     #[test]
     fn h2_a_fifth_of_the_files_is_kept_for_what_is_no_connection() {
-        assert_eq!(at_most(2048, Some(1024)), 816);
-        assert_eq!(at_most(2048, Some(4)), 0);
-        assert_eq!(at_most(100, Some(1024)), 100);
-        assert_eq!(at_most(2048, Some(u64::MAX)), 2048);
-        assert_eq!(at_most(2048, None), 2048);
+        assert_eq!(four_fifths(Some(1024)), 816);
+        assert_eq!(four_fifths(Some(4)), 0);
+        assert_eq!(four_fifths(None), four_fifths(Some(u64::MAX)));
     }
 }

@@ -4,7 +4,7 @@
 //! token, the id. Probes and scrapes are logged only where somebody asks for `debug`.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,15 +14,20 @@ use tracing::field::{Empty, display};
 
 use super::door::WATCHED;
 use super::principal::Caller;
+use super::problem::Bare;
 use super::template;
 use crate::id::JobId;
+use crate::middleware::metrics::{Answer, Metrics};
 use crate::otel::{self, Role};
 use crate::span::{millis, trace_id};
-use crate::trace::TraceParent;
+use crate::trace::TraceContext;
 
 const REQUEST: &str = "au_host::request";
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const JOBS: &str = "/v1/jobs/";
+/// The route of what has none.
+const NONE: &str = "none";
 
 /// Who is at the other end of a connection. A proxy, if there is one: what it says of others is not believed.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +68,7 @@ impl Access {
             otel.name = Empty,
             otel.status_code = Empty,
         );
-        let role = Role { kind: "server", parent: traceparent(request.headers()) };
+        let role = Role { kind: "server", parent: trace(request.headers()) };
         otel::begin(&span, role, || match route {
             Some(route) => format!("{method} {route}"),
             None => method.to_owned(),
@@ -78,7 +83,7 @@ impl Access {
 
     /// The template of its route: what a caller made up is no label.
     pub(super) fn route(&self) -> &'static str {
-        self.route.unwrap_or("none")
+        self.route.unwrap_or(NONE)
     }
 
     /// It is known who asks.
@@ -98,6 +103,14 @@ impl Access {
         let made = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         self.job = self.job.or(made.and_then(named));
     }
+}
+
+/// That something was refused which is no request: it has no method and no route, and is of no trace.
+pub(super) fn unread(answer: &Bare, peer: Option<Peer>, metrics: &Metrics) {
+    let Bare { id, status, .. } = answer;
+    metrics.answered(Answer { method: "other", route: NONE, status: *status, took: Duration::ZERO });
+    let peer = peer.map(|peer| display(peer.0));
+    tracing::info!(target: REQUEST, parent: None, request_id = text(id), route = NONE, status, peer, "request");
 }
 
 impl Drop for Access {
@@ -131,10 +144,12 @@ fn text(id: &HeaderValue) -> Option<&str> {
 }
 
 /// The trace that a client says its request is part of. Two of them are as none, and so is one that is wrong.
-fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     let mut sent = headers.get_all(TRACEPARENT).iter();
     let only = sent.next().filter(|_| sent.next().is_none())?;
-    only.to_str().ok()?.parse().ok()
+    // A state may come in pieces, of which one that is no text spoils all.
+    let state: Option<Vec<_>> = headers.get_all(TRACESTATE).iter().map(|piece| piece.to_str().ok()).collect();
+    TraceContext::read(only.to_str().ok()?, state.map(|pieces| pieces.join(",")).as_deref())
 }
 
 /// The job that a path is about.

@@ -69,6 +69,7 @@ fn failed(kind: FailureKind) -> &'static str {
 
 fn misused(misuse: Misuse) -> &'static str {
     match misuse {
+        Misuse::BadRequest => "send it as HTTP/1.1, by a client that knows it",
         Misuse::BadId => "use an id or a name as this host gave it",
         Misuse::BadJson => "mend the JSON, or say with Content-Type what it is",
         Misuse::BadDigest => "send it again; it was changed on its way, or the digest is another file's",
@@ -78,7 +79,9 @@ fn misused(misuse: Misuse) -> &'static str {
         Misuse::Forbidden => "use a token with that scope; the host's operator makes one by `au-host token create`",
         Misuse::BadOrigin | Misuse::BadHost => "call this host by its own address, from no other site's page",
         Misuse::TooSlow => "send it again, over a faster connection",
-        Misuse::TooLarge | Misuse::LongUrl => "send less at a time, or have the host's operator raise the limit",
+        Misuse::TooLarge | Misuse::LongUrl | Misuse::LargeHead => {
+            "send less at a time, or have the host's operator raise the limit"
+        }
         Misuse::TooManyFollowers => "wait a little, or follow fewer jobs at a time",
         Misuse::SlowHost => {
             "look whether it was done, then repeat it; with an Idempotency-Key a submit can be repeated at once"

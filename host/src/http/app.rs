@@ -139,7 +139,7 @@ impl App {
 
     /// The place of one who waits for a job, in return for that of a request that is being answered.
     pub(super) fn follow(&self, caller: &Caller, request: &InFlight) -> Result<Place> {
-        let place = self.0.followers.admit(caller.token)?;
+        let place = self.0.followers.admit(caller)?;
         request.release();
         Ok(place)
     }

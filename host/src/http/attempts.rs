@@ -30,7 +30,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// When to come again that found no room.
 const LATER: Duration = Duration::from_secs(1);
 
-/// Runs an attempt of a job that another host keeps. Needs the scope `admin`: it may ask for whatever this host allows at all.
+/// Runs an attempt of a job that another host keeps. Needs the scope `work`: it may ask for whatever this host allows at all.
 #[utoipa::path(post, path = "/v1/attempts", tag = "attempts",
     request_body(content = String, content_type = "application/vnd.au-host.frames", description = "the attempt, as frames of this version of au-host"),
     responses(

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 
 use super::config::Auth;
 use super::dashboard;
@@ -89,20 +89,23 @@ fn unauthenticated(why: &str) -> super::problem::Problem {
 }
 
 /// What a request needs of a token; `None`: not even a token. What is not known here needs the most.
-pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
+pub(super) fn needed(method: &Method, uri: &Uri) -> Option<Scope> {
     let looks = matches!(*method, Method::GET | Method::HEAD);
-    match path {
+    match uri.path() {
         "/healthz" | "/readyz" if looks => None,
         // Else nobody could come to where a token can be given.
         page if looks && dashboard::is_at(page) => None,
         "/metrics" => Some(Scope::Metrics),
         _ if looks => Some(Scope::Read),
-        _ if ["/v1/call/", "/v1/submit/", "/v1/jobs/", "/v1/schedules/"]
+        path if ["/v1/call/", "/v1/submit/", "/v1/jobs/", "/v1/schedules/"]
             .iter()
             .any(|start| path.starts_with(start)) =>
         {
             Some(Scope::Submit)
         }
+        "/v1/attempts" if *method == Method::POST => Some(Scope::Work),
+        // What an attempt needs, by its digest: a name would change what others call.
+        "/v1/modules" if *method == Method::PUT && uri.query().is_none() => Some(Scope::Work),
         _ => Some(Scope::Admin),
     }
 }
@@ -122,15 +125,21 @@ mod tests {
 
     #[test]
     fn what_is_not_known_needs_the_most() {
-        assert_eq!(needed(&Method::GET, "/healthz"), None);
-        assert_eq!(needed(&Method::GET, "/"), None);
-        assert_eq!(needed(&Method::POST, "/"), Some(Scope::Admin));
-        assert_eq!(needed(&Method::POST, "/healthz"), Some(Scope::Admin));
-        assert_eq!(needed(&Method::GET, "/healthz/"), Some(Scope::Read));
-        assert_eq!(needed(&Method::GET, "/v1/jobs/x/events"), Some(Scope::Read));
-        assert_eq!(needed(&Method::DELETE, "/v1/jobs/x"), Some(Scope::Submit));
-        assert_eq!(needed(&Method::PUT, "/v1/modules/x"), Some(Scope::Admin));
-        assert_eq!(needed(&Method::POST, "/v1/attempts"), Some(Scope::Admin));
-        assert_eq!(needed(&Method::POST, "/v1/new"), Some(Scope::Admin));
+        let needed = |method: Method, uri: &str| needed(&method, &uri.parse().unwrap());
+        assert_eq!(needed(Method::GET, "/healthz"), None);
+        assert_eq!(needed(Method::GET, "/"), None);
+        assert_eq!(needed(Method::POST, "/"), Some(Scope::Admin));
+        assert_eq!(needed(Method::POST, "/healthz"), Some(Scope::Admin));
+        assert_eq!(needed(Method::GET, "/healthz/"), Some(Scope::Read));
+        assert_eq!(needed(Method::GET, "/v1/jobs/x/events"), Some(Scope::Read));
+        assert_eq!(needed(Method::DELETE, "/v1/jobs/x"), Some(Scope::Submit));
+        assert_eq!(needed(Method::PUT, "/v1/modules/x"), Some(Scope::Admin));
+        assert_eq!(needed(Method::PUT, "/v1/modules?name=x"), Some(Scope::Admin));
+        assert_eq!(needed(Method::PUT, "/v1/modules"), Some(Scope::Work));
+        assert_eq!(needed(Method::POST, "/v1/attempts"), Some(Scope::Work));
+        assert_eq!(needed(Method::GET, "/v1/attempts"), Some(Scope::Read));
+        assert_eq!(needed(Method::DELETE, "/v1/attempts"), Some(Scope::Admin));
+        assert_eq!(needed(Method::POST, "/v1/attempts/x"), Some(Scope::Admin));
+        assert_eq!(needed(Method::POST, "/v1/new"), Some(Scope::Admin));
     }
 }

@@ -58,7 +58,7 @@ pub struct HttpLimits {
     pub handler: Duration,
     /// How long a client may take nothing of what is sent to it.
     pub write: Duration,
-    /// Bytes of a request's head; at least 8 KiB.
+    /// Bytes of a request's head; at least 8 KiB. One that comes all at once may have twice as many.
     pub head_bytes: usize,
     /// Headers of a request.
     pub headers: usize,
@@ -74,7 +74,7 @@ pub struct HttpLimits {
     pub uploads: usize,
     /// Inputs of one bulk submit.
     pub bulk: usize,
-    /// Connections in all. No more than four of five files that this process may open, either.
+    /// Connections in all. None is let in, either, where four of five files that this process may open are open.
     pub connections: usize,
     /// Connections of one address, or one /64 of IPv6; `None`: 64, and no such limit for this machine itself.
     pub connections_per_peer: Option<usize>,
@@ -84,6 +84,8 @@ pub struct HttpLimits {
     pub followers: usize,
     /// The same with one token.
     pub followers_per_token: usize,
+    /// The same with all tokens of one tenant.
+    pub followers_per_tenant: usize,
     /// Longest a request may wait for a job.
     pub wait: Duration,
     /// Longest an event stream goes on; a client comes back for the rest.
@@ -114,6 +116,7 @@ impl Default for HttpLimits {
             in_flight: 256,
             followers: 1536,
             followers_per_token: 256,
+            followers_per_tenant: 512,
             wait: Duration::from_secs(60),
             stream: Duration::from_secs(60 * 60),
             keep_alive: Duration::from_secs(15),

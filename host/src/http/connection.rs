@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::accept::Serving;
 use super::access::Peer;
+use super::explaining::Explaining;
 use super::patience::{Pace, Patient, Phase};
 
 /// Answers what comes over `io` until it closes; when the drain begins, after the request that is being answered.
@@ -22,7 +23,7 @@ pub(super) async fn serve<T>(io: T, peer: Option<Peer>, serving: Serving)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Serving { door, limits, drain, .. } = serving;
+    let Serving { door, limits, drain, metrics, .. } = serving;
     let pace = Pace::default();
     let answering = pace.clone();
     let answer = service_fn(move |request: Request<Incoming>| {
@@ -33,13 +34,13 @@ where
             Ok::<Response<Paced>, Infallible>(response.map(|body| Paced { body, pace }))
         }
     });
-    let io = TokioIo::new(Patient::new(io, pace.clone(), &limits));
+    let io = Explaining::new(Patient::new(io, pace.clone(), &limits), pace.clone(), peer, metrics);
     let connection = http1::Builder::new()
         // `Patient` sees to that, with one timer for all of a connection's requests.
         .header_read_timeout(None)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes.max(8 << 10))
-        .serve_connection(io, answer);
+        .serve_connection(TokioIo::new(io), answer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

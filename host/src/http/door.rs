@@ -21,7 +21,7 @@ use super::app::App;
 use super::config::HttpLimits;
 use super::path::FunctionPath;
 use super::principal::{self, Caller};
-use super::problem::{Problem, Result};
+use super::problem::{INERT, Problem, Result};
 use super::query::Query;
 use super::{body, call, metrics, request_id};
 use crate::error::{Error, Misuse};
@@ -29,9 +29,6 @@ use crate::middleware::metrics::Answer;
 
 /// What is asked by those who watch over this host, and must be answered above all when it is busy.
 pub(super) const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
-
-/// For a browser that is led to an answer itself: an output may be HTML, of the same origin as the dashboard, and runs nothing.
-const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 /// The place of a request among those that are being answered. Free again when the last clone goes, or when it is given up.
 #[derive(Clone, Debug)]
@@ -101,7 +98,7 @@ impl Door {
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(CONTENT_SECURITY_POLICY).or_insert(INERT);
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(const { HeaderValue::from_static(INERT) });
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response
     }

@@ -34,6 +34,7 @@ mod connection;
 mod dashboard;
 mod door;
 mod events;
+mod explaining;
 mod followers;
 mod health;
 mod job;

@@ -175,6 +175,10 @@ pub(super) struct Job {
     run_at: Option<String>,
     attempt: u32,
     worker: Option<String>,
+    /// While running: when this attempt started.
+    attempt_started: Option<String>,
+    /// The attempts that have ended, of a job that had several; of very many the latest.
+    past: Vec<PastAttempt>,
     progress: Option<serde_json::Value>,
     cancel: Option<serde_json::Value>,
     usage: serde_json::Value,
@@ -183,6 +187,19 @@ pub(super) struct Job {
     cancelled: Option<String>,
     /// How the delivery of its webhook stands; told where one job is shown.
     webhook: Option<Delivery>,
+}
+
+/// An attempt that has ended.
+#[derive(ToSchema)]
+struct PastAttempt {
+    /// Which it was, from 1.
+    number: u32,
+    worker: String,
+    started: String,
+    /// Of one whose worker was lost: when that was noticed.
+    ended: String,
+    /// The kind of its failure; null: it gave an output.
+    failure: Option<String>,
 }
 
 /// How the delivery of a job's webhook stands.

@@ -36,6 +36,10 @@ pub(super) struct Pace(Arc<AtomicU32>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stage(u32);
 
+/// Of which request a connection stands at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Turn(u32);
+
 impl Stage {
     fn phase(self) -> Phase {
         match self.0 & 3 {
@@ -59,6 +63,12 @@ impl Pace {
 
     pub(super) fn phase(&self) -> Phase {
         self.stage().phase()
+    }
+
+    /// The request after which the connection stands; `None` while one is being answered.
+    pub(super) fn between(&self) -> Option<Turn> {
+        let stage = self.stage();
+        (stage.phase() != Phase::Busy).then_some(Turn(stage.0 & !3))
     }
 
     fn stage(&self) -> Stage {

@@ -24,7 +24,7 @@ pub(super) struct Caller {
 /// Establishes who sends this request, or refuses it. The door calls this for each request before its handler sees it.
 pub(super) async fn establish(app: &App, parts: &Parts) -> Result<Caller> {
     let nobody = Caller { principal: None, token: None };
-    let Some(scope) = auth::needed(&parts.method, parts.uri.path()) else { return Ok(nobody) };
+    let Some(scope) = auth::needed(&parts.method, &parts.uri) else { return Ok(nobody) };
     let Some(token) = app.guard().token(&parts.headers).await? else { return Ok(nobody) };
     auth::permit(&token, scope)?;
     Ok(Caller { principal: token.tenant, token: Some(token.id) })

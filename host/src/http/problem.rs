@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::advice::advice;
@@ -14,6 +15,8 @@ use crate::error::Error;
 
 /// The media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+/// For a browser that is led to an answer itself: an output may be HTML, of the same origin as the dashboard, and runs nothing.
+pub(super) const INERT: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 /// What clients are told to wait that a busy host did not say more to.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,31 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// An error as the bytes of an answer, after which the connection ends: for whoever is refused before there is a request.
+pub(super) fn last_words(error: &Error) -> Bare {
+    let (id, class) = (request_id::new(), error.class());
+    let body = request_id::within(&id, || document(error).to_string());
+    let reason = StatusCode::from_u16(class.status).ok().and_then(|status| status.canonical_reason()).unwrap_or("");
+    let retry = wait(error).map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+    let text = format!(
+        "HTTP/1.1 {} {reason}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\n{retry}x-request-id: {}\r\n\
+         x-content-type-options: nosniff\r\ncontent-security-policy: {INERT}\r\ncache-control: no-store\r\n\
+         connection: close\r\n\r\n{body}",
+        class.status,
+        body.len(),
+        id.to_str().unwrap_or("-"),
+    );
+    Bare { id, status: class.status, bytes: text.into() }
+}
+
+/// An answer to no request.
+#[derive(Debug)]
+pub(super) struct Bare {
+    pub(super) id: HeaderValue,
+    pub(super) status: u16,
+    pub(super) bytes: Bytes,
 }
 
 /// What is said of an error: what, why, what to do, and what programs want to know of it.
@@ -185,6 +213,7 @@ mod tests {
     fn misuses() -> Vec<Misuse> {
         use Misuse::*;
         vec![
+            BadRequest,
             BadId,
             BadQuery,
             BadHeader,
@@ -198,6 +227,7 @@ mod tests {
             TooSlow,
             TooLarge,
             LongUrl,
+            LargeHead,
             BadMediaType,
             BadHost,
             TooManyFollowers,
@@ -243,6 +273,7 @@ mod tests {
             (400, "bad_id"),
             (400, "bad_json"),
             (400, "bad_query"),
+            (400, "bad_request"),
             (400, "invalid"),
             (401, "unauthenticated"),
             (403, "bad_origin"),
@@ -270,6 +301,7 @@ mod tests {
             (429, "quota"),
             (429, "rate_limited"),
             (429, "too_many_followers"),
+            (431, "large_head"),
             (500, "corrupt"),
             (500, "fault"),
             (500, "internal"),

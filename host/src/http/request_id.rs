@@ -20,7 +20,7 @@ pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// A UUID of the time and of chance alone: those that are in order of one another wait for one another.
-fn new() -> HeaderValue {
+pub(super) fn new() -> HeaderValue {
     let id = Uuid::new_v7(Timestamp::now(NoContext));
     let mut text = Uuid::encode_buffer();
     HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).unwrap_or(HeaderValue::from_static("-"))
@@ -29,6 +29,11 @@ fn new() -> HeaderValue {
 /// Answers a request under this name.
 pub(super) async fn scope<T>(id: HeaderValue, answering: impl Future<Output = T>) -> T {
     CURRENT.scope(id, answering).await
+}
+
+/// Does something at once under this name.
+pub(super) fn within<T>(id: &HeaderValue, doing: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(id.clone(), doing)
 }
 
 /// The name of the request that is being answered, if one is.

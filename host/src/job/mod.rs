@@ -13,13 +13,15 @@ use crate::payload::Payload;
 use crate::retry::Retry;
 use crate::sandbox::Sandbox;
 use crate::time::Timestamp;
-use crate::trace::TraceParent;
+use crate::trace::{TraceContext, TraceParent, TraceState};
 use crate::webhook::WebhookUrl;
 
+mod past;
 mod state;
 mod status;
 mod summary;
 
+pub use past::PastAttempt;
 pub use state::{CancelRequest, Illegal, Owner, Phase, State};
 pub use status::{Counts, Status};
 pub use summary::{Size, Summary};
@@ -81,6 +83,9 @@ pub struct Options {
     /// The trace it was submitted in, which its attempts are part of, whoever runs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// What goes on with that trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_state: Option<TraceState>,
     /// The queue that it waits in; `None`: the one that is named `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -90,6 +95,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Where in a trace it was submitted, if it was in one.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        self.trace.map(|parent| TraceContext { parent, state: self.trace_state.clone() })
+    }
+
     /// The name of its key, apart from those of other principals: what a store keeps and compares.
     #[must_use]
     pub fn scoped_key(&self) -> Option<Vec<u8>> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Spec, Status};
+use super::{PastAttempt, Spec, Status};
 use crate::attempt::{Outcome, Progress, Report, Usage};
 use crate::failure::{Failure, FailureKind};
 use crate::id::WorkerId;
@@ -28,6 +28,8 @@ pub struct State {
     pub usage: Usage,
     /// The failure of the last attempt that ended, when another follows.
     pub last_failure: Option<Failure>,
+    /// The attempts that have ended, of a job that had several; of very many the latest.
+    pub past: Vec<PastAttempt>,
 }
 
 /// Somebody asked to cancel a job.
@@ -39,6 +41,8 @@ pub struct CancelRequest {
     pub reason: String,
 }
 
+/// So many attempts that have ended are kept.
+const PAST: usize = 16;
 /// Longest reason of a cancel that is kept, in bytes.
 pub(crate) const REASON_LIMIT: usize = 1024;
 
@@ -112,6 +116,7 @@ impl State {
             started: None,
             usage: Usage::default(),
             last_failure: None,
+            past: Vec::new(),
         }
     }
 
@@ -167,6 +172,10 @@ impl State {
     }
 
     fn recovered(&self, spec: &Spec, worker: WorkerId, now: Timestamp) -> Self {
+        self.without_worker(spec, worker, now).remembering(self, Some(FailureKind::Lost), now)
+    }
+
+    fn without_worker(&self, spec: &Spec, worker: WorkerId, now: Timestamp) -> Self {
         if let Some(cancel) = &self.cancel {
             return self.next(Phase::Cancelled { reason: cancel.reason.clone(), at: now });
         }
@@ -238,7 +247,8 @@ impl State {
     pub fn finish(&self, spec: &Spec, worker: WorkerId, report: Report, now: Timestamp) -> Result<Self, Illegal> {
         self.require(worker)?;
         let failure = report.outcome.as_ref().err().cloned();
-        let mut next = self.next(self.settled(spec, report.outcome, now));
+        let kind = failure.as_ref().map(|failure| failure.kind);
+        let mut next = self.next(self.settled(spec, report.outcome, now)).remembering(self, kind, now);
         next.usage = report.usage;
         if let Phase::Pending { .. } = next.phase {
             next.progress = None;
@@ -256,6 +266,18 @@ impl State {
                 None => Phase::Failed { failure, at: now },
             },
         }
+    }
+
+    /// Notes how the attempt of the state before has ended; not of the only one there was, of which all else tells.
+    fn remembering(mut self, before: &Self, failure: Option<FailureKind>, now: Timestamp) -> Self {
+        let only = before.attempt == 1 && self.status().is_finished();
+        if let (Phase::Running { worker, since: started }, false) = (&before.phase, only) {
+            let excess = (self.past.len() + 1).saturating_sub(PAST);
+            self.past.drain(..excess);
+            let (number, worker, started) = (before.attempt, *worker, *started);
+            self.past.push(PastAttempt { number, worker, started, ended: now, failure });
+        }
+        self
     }
 
     fn require(&self, worker: WorkerId) -> Result<(), Illegal> {

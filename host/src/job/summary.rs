@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelRequest, Job, Options, Phase, Status};
+use super::{CancelRequest, Job, Options, PastAttempt, Phase, Status};
 use crate::attempt::{Progress, Timings, Usage};
 use crate::failure::Failure;
 use crate::id::{Digest, JobId, WorkerId};
@@ -57,6 +57,12 @@ pub struct Summary {
     pub attempt: u32,
     /// While running: who runs it.
     pub worker: Option<WorkerId>,
+    /// While running: when this attempt started.
+    #[serde(default)]
+    pub attempt_started: Option<Timestamp>,
+    /// The attempts that have ended, of a job that had several; of very many the latest.
+    #[serde(default)]
+    pub past: Vec<PastAttempt>,
     /// The latest progress.
     pub progress: Option<Progress>,
     /// That somebody asked to cancel it.
@@ -102,6 +108,8 @@ impl Job {
             run_at: if let Phase::Pending { run_at } = state.phase { Some(run_at) } else { None },
             attempt: state.attempt,
             worker: if let Phase::Running { worker, .. } = state.phase { Some(worker) } else { None },
+            attempt_started: if let Phase::Running { since, .. } = state.phase { Some(since) } else { None },
+            past: state.past.clone(),
             progress: state.progress.clone(),
             cancel: state.cancel.clone(),
             usage: state.usage.clone(),

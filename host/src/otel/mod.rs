@@ -18,18 +18,18 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 pub use export::Export;
 
-use crate::trace::TraceParent;
+use crate::trace::{TraceContext, TraceParent};
 
 /// Whether a layer of ours may be installed: what it costs to describe a span is not paid before.
 static ON: AtomicBool = AtomicBool::new(false);
 
 /// What a span is to a trace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Role {
     /// `server`, `producer`, `consumer`.
     pub(crate) kind: &'static str,
     /// Where it was asked for, if that is not the span around it.
-    pub(crate) parent: Option<TraceParent>,
+    pub(crate) parent: Option<TraceContext>,
 }
 
 /// Makes a span, which nobody has entered yet, part of a trace, under this name. It needs the fields `otel.kind` and `otel.name`.
@@ -39,7 +39,7 @@ pub(crate) fn begin(span: &Span, role: Role, name: impl FnOnce() -> String) {
     }
     if let Some(parent) = role.parent {
         // It is another layer's span, or none, where this fails.
-        let _ = span.set_parent(remote(parent));
+        let _ = span.set_parent(remote(&parent));
     }
     span.record("otel.kind", role.kind);
     span.record("otel.name", name());
@@ -48,7 +48,7 @@ pub(crate) fn begin(span: &Span, role: Role, name: impl FnOnce() -> String) {
 }
 
 /// Makes a span, which nobody has entered yet, part of a trace that began elsewhere. Where there is no [`Export`] it does nothing.
-pub fn adopt(span: &Span, parent: TraceParent) {
+pub fn adopt(span: &Span, parent: &TraceContext) {
     if ON.load(Ordering::Relaxed) {
         // As in `begin`.
         let _ = span.set_parent(remote(parent));
@@ -63,22 +63,26 @@ pub(crate) fn failed(span: &Span) {
 }
 
 /// Where in a trace this span is, if it is in one.
-pub(crate) fn place(span: &Span) -> Option<TraceParent> {
+pub(crate) fn place(span: &Span) -> Option<TraceContext> {
     if !ON.load(Ordering::Relaxed) || span.is_disabled() {
         return None;
     }
     let context = span.context();
     let span = context.span();
     let context = span.span_context();
-    TraceParent::new(context.trace_id().to_bytes(), context.span_id().to_bytes(), context.trace_flags().to_u8())
+    let (trace, span, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
+    let parent = TraceParent::new(trace.to_bytes(), span.to_bytes(), flags.to_u8())?;
+    // Its texts are ours, and an empty one is none.
+    Some(TraceContext { parent, state: context.trace_state().header().parse().ok() })
 }
 
-fn remote(parent: TraceParent) -> Context {
+fn remote(TraceContext { parent, state }: &TraceContext) -> Context {
+    let state = state.as_ref().and_then(|state| state.as_str().parse().ok());
     Context::new().with_remote_span_context(SpanContext::new(
         TraceId::from_bytes(parent.trace()),
         SpanId::from_bytes(parent.span()),
         TraceFlags::new(parent.flags()),
         true,
-        TraceState::NONE,
+        state.unwrap_or(TraceState::NONE),
     ))
 }

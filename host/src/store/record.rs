@@ -17,6 +17,7 @@ use crate::payload::Payload;
 use crate::retry::{Backoff, Retry};
 use crate::sandbox::{Grants, Limits, Sandbox};
 use crate::time::Timestamp;
+use crate::trace::TraceState;
 
 const SPEC: u8 = 1;
 const STATE: u8 = 1;
@@ -32,6 +33,11 @@ const RETRY: u64 = 3;
 const QUEUE: u64 = 4;
 /// See [`WEBHOOK`]. The concurrency key.
 const KEY: u64 = 5;
+/// See [`WEBHOOK`].
+const TRACE_STATE: u64 = 6;
+
+/// As [`WEBHOOK`], of a state. The attempts that have ended, as JSON.
+const PAST: u64 = 1;
 
 /// What a payload is, and where its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +188,10 @@ pub(in crate::store) fn write_spec(spec: &Spec, input: &Stored) -> Vec<u8> {
         to.number(RETRY);
         to.json(&more);
     }
-    for (part, text) in [(QUEUE, &options.queue), (KEY, &options.concurrency_key)] {
+    let state = options.trace_state.as_ref().map(TraceState::as_str);
+    for (part, text) in
+        [(QUEUE, options.queue.as_deref()), (KEY, options.concurrency_key.as_deref()), (TRACE_STATE, state)]
+    {
         if let Some(text) = text {
             to.number(part);
             to.text(text);
@@ -229,7 +238,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         labels.insert(read_text(from)?, read_text(from)?);
     }
     let module_name = from.optional(read_text)?;
-    let (mut webhook, mut trace, mut more) = (None, None, RetryMore::default());
+    let (mut webhook, mut trace, mut trace_state, mut more) = (None, None, None, RetryMore::default());
     let (mut queue, mut concurrency_key) = (None, None);
     while !from.is_empty() {
         let (part, text) = (from.number()?, from.text()?);
@@ -239,6 +248,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
             QUEUE => queue = Some(text.to_owned()),
             KEY => concurrency_key = Some(text.to_owned()),
             TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
+            TRACE_STATE => trace_state = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
             _ => {}
         }
     }
@@ -257,6 +267,7 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
         module_name,
         webhook,
         trace,
+        trace_state,
         queue,
         concurrency_key,
     };
@@ -304,6 +315,10 @@ pub(in crate::store) fn write_state(state: &State, output: Option<&Stored>) -> V
     to.number(state.usage.peak_memory);
     to.number(state.usage.log_dropped);
     to.optional(state.last_failure.as_ref(), Encoder::json);
+    if !state.past.is_empty() {
+        to.number(PAST);
+        to.json(&state.past);
+    }
     to.seal()
 }
 
@@ -342,7 +357,14 @@ fn read_state(sealed: &[u8]) -> Result<(State, Option<Stored>), Damage> {
     let fuel = from.optional(Decoder::number)?;
     let usage = Usage { fuel, peak_memory: from.number()?, log_dropped: from.number()? };
     let last_failure = from.optional(Decoder::json)?;
-    Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure }, output))
+    let mut past = Vec::new();
+    while !from.is_empty() {
+        let (part, text) = (from.number()?, from.text()?);
+        if part == PAST {
+            past = serde_json::from_str(text).map_err(|error| Damage::new(error.to_string()))?;
+        }
+    }
+    Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure, past }, output))
 }
 
 fn read_phase(from: &mut Decoder<'_>) -> Result<(Phase, Option<Stored>), Damage> {
@@ -445,6 +467,7 @@ fn read_text(from: &mut Decoder<'_>) -> Result<String, Damage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::PastAttempt;
     use crate::request::Request;
 
     fn spec(webhook: Option<&str>) -> (Spec, Stored) {
@@ -518,5 +541,22 @@ mod tests {
         assert_eq!(read_spec(spec.id, &part(99, "news")).unwrap().0.options, spec.options);
         assert!(read_spec(spec.id, &part(TRACE, "news")).is_err());
         assert!(read_spec(spec.id, &with_more(&plain, |to| to.number(99))).is_err());
+    }
+
+    #[test]
+    fn attempts_that_are_over_are_a_part_of_a_state_that_others_pass_over() {
+        let mut state = State::new(&spec(None).0);
+        let plain = write_state(&state, None);
+        let (now, worker) = (Timestamp::from_micros(9), WorkerId::new(Timestamp::from_micros(9)));
+        let past = |number, failure| PastAttempt { number, worker, started: now, ended: now, failure };
+        state.past = vec![past(1, Some(FailureKind::Lost)), past(2, None)];
+        let sealed = write_state(&state, None);
+        assert_eq!(sealed[1..plain.len() - 4], plain[1..plain.len() - 4], "the record of before, and a part");
+        assert_eq!(read_state(&sealed).unwrap().0, state);
+        let mut later = Encoder::new(STATE);
+        later.raw(&sealed[1..sealed.len() - 4]);
+        later.number(99);
+        later.text("news");
+        assert_eq!(read_state(&later.seal()).unwrap().0, state);
     }
 }

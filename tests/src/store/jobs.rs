@@ -58,6 +58,7 @@ fn options() -> Options {
         module_name: None,
         webhook: None,
         trace: None,
+        trace_state: None,
         queue: None,
         concurrency_key: None,
     }

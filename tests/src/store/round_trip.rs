@@ -56,6 +56,7 @@ fn full() -> Job {
         module_name: Some("math".into()),
         webhook: Some("https://hooks.example:8443/x?y=%20".parse().unwrap()),
         trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
+        trace_state: "rojo=00f067aa0ba902b7,t@congo=t61".parse().ok(),
         queue: Some("mail".into()),
         concurrency_key: Some("customer 7".into()),
     };

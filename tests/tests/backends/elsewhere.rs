@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// A host that asks for tokens, and one that opens all.
+/// A host that asks for tokens, and one that lets its holder run attempts there.
 fn guarded() -> (Serving, String) {
     let serving = Serving::start(&["--auth"]);
-    let made = serving.on_its_folder().args(["token", "create", "test", "--scope", "admin"]).output().unwrap();
+    let made = serving.on_its_folder().args(["token", "create", "test", "--scope", "work"]).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let token = String::from_utf8(made.stdout).unwrap();
     let token = token.split_whitespace().find(|word| word.starts_with("au_")).unwrap().to_owned();

@@ -123,6 +123,10 @@ fn a_run_is_kept_and_an_ephemeral_one_is_not() {
 fn an_attempt_that_may_work_later_is_tried_again() {
     let folder = Folder::filled();
     folder.run(["run", "guest", "yes-third", "--retry-delay", "1ms"]).succeeded();
-    assert_eq!(folder.list()[0]["attempt"], 3);
+    let jobs = folder.list();
+    assert_eq!(jobs[0]["attempt"], 3);
+    let status = folder.run(["status", jobs[0]["id"].as_str().unwrap()]).succeeded().out;
+    let told = |outcome: &str| status.matches(&format!("{outcome} after ")).count();
+    assert_eq!((told("transient"), told("completed")), (2, 1), "each attempt is told of: {status}");
     has(&folder.run(["run", "guest", "yes-third", "--retry-delay", "1ms", "--attempts", "2"]).failed(1), "transient");
 }

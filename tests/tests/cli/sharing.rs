@@ -49,8 +49,9 @@ fn of_fifty_jobs_two_workers_run_each_once() {
     }
     let jobs = folder.list();
     assert_eq!(jobs.len(), 50);
-    // Started, and finished: one attempt, one outcome.
-    assert!(jobs.iter().all(|job| job["attempt"] == 1 && job["version"] == 3), "{jobs:?}");
+    // Started, and finished: one attempt, one outcome. Who took one that it had no slot for gave it back, and it was started again.
+    let once = |job: &Value| job["attempt"] == 1 && job["version"].as_u64().is_some_and(|version| version % 2 == 1);
+    assert!(jobs.iter().all(once), "{jobs:?}");
     for mut worker in workers {
         worker.kill().unwrap();
         worker.wait().unwrap();

@@ -49,4 +49,8 @@ fn what_no_token_can_be_is_refused() {
     assert_eq!(folder.json(["token", "list"]), serde_json::json!([]));
     let admin = folder.json(["token", "create", "root", "--scope", "admin"]);
     assert_eq!(admin["made"]["tenant"], Value::Null, "who runs the host is no tenant");
+    let work = folder.json(["token", "create", "gpu", "--scope", "work"]);
+    assert_eq!((&work["made"]["tenant"], &work["made"]["scopes"][0]), (&Value::Null, &"work".into()));
+    let both = folder.json(["token", "create", "both", "--scope", "work,read"]);
+    assert_eq!(both["made"]["tenant"], "default", "who reads jobs reads those of a tenant");
 }

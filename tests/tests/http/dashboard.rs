@@ -214,6 +214,27 @@ async fn progress_is_seen_as_it_comes_and_a_cancel_ends_the_job() {
 }
 
 #[tokio::test]
+async fn each_attempt_of_a_job_has_its_start_end_outcome_and_worker_in_the_timeline() {
+    let Some(desk) = Desk::new().await else { return };
+    let id = desk.submit("guest/yes-third?attempts=3&retry-delay=1ms", TEXT, "x").await;
+    let job = desk.ended(&id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&"completed".into(), &3.into()));
+    let browser = desk.at(&format!("/jobs/{id}")).await;
+    browser.until("document.querySelectorAll('.timeline li').length === 8").await;
+    let steps = "[...document.querySelectorAll('.timeline li')].map((step) => step.firstChild.textContent).join(', ')";
+    let told = "submitted, attempt 1 started, attempt 1: transient, attempt 2 started, attempt 2: transient, \
+                attempt 3 started, attempt 3: completed, completed";
+    browser.until(&format!("{steps} === '{told}'")).await;
+    let worker = job["past"][0]["worker"].as_str().unwrap();
+    browser.until(&format!("document.querySelectorAll('.timeline code').length === 3 && document.querySelector('.timeline code').textContent === '{worker}'")).await;
+    // Of one that has a single attempt, what there was.
+    let id = desk.submit("guest/echo", TEXT, "x").await;
+    desk.ended(&id).await;
+    let browser = desk.at(&format!("/jobs/{id}")).await;
+    browser.until(&format!("{steps} === 'submitted, started, completed'")).await;
+}
+
+#[tokio::test]
 async fn a_log_is_shown_line_by_line_and_its_control_characters_are_seen() {
     let Some(desk) = Desk::new().await else { return };
     let id = desk.submit("guest/log", "application/octet-stream", "\u{5}\0\0\0").await;

@@ -223,6 +223,40 @@ async fn h9_who_follows_with_one_token_as_often_as_it_may_keeps_no_place_from_ot
 }
 
 #[tokio::test]
+async fn h9_a_tenant_with_many_tokens_keeps_no_place_from_other_tenants() {
+    let local = guest::local(LocalConfig { slots: Some(16), ..guest::config() }).await;
+    let served = Served::configured(local, |config| {
+        config.auth = Auth::Required;
+        config.limits.followers_per_tenant = 2;
+    })
+    .await;
+    let both = [Scope::Read, Scope::Submit];
+    let (mut own, mut streams) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        own.push(served.token(Some("a"), &both).await);
+    }
+    let other = served.token(Some("b"), &both).await;
+    let path = async |token: &str| {
+        let submitted = served.as_who(token, Method::POST, "/v1/submit/guest/spin", number(0)).await;
+        format!("/v1/jobs/{}/events", json(submitted, 202)["id"].as_str().unwrap())
+    };
+    let (path, others) = (path(&own[0]).await, path(&other).await);
+    let follow = async |token: &str, path: &str| served.ask(Method::GET, path).bearer_auth(token).send().await.unwrap();
+    for token in &own[..2] {
+        streams.push(follow(token, &path).await);
+    }
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    problem(served.as_who(&own[2], Method::GET, &path, "").await, 429, "too_many_followers");
+    assert_eq!(follow(&other, &others).await.status(), 200);
+    streams.pop();
+    until("room for one more", async || (follow(&own[2], &path).await.status() == 200).then_some(())).await;
+    for (token, path) in [(&own[0], path), (&other, others)] {
+        let cancel = path.replace("/events", "/cancel");
+        json(served.as_who(token, Method::POST, &cancel, "").await, 202);
+    }
+}
+
+#[tokio::test]
 async fn those_who_only_follow_keep_no_place_from_those_who_ask() {
     let served = Served::with(|limits| limits.in_flight = 1).await;
     let id = served.submit("spin", 0).await;

@@ -172,3 +172,26 @@ async fn a_log_is_read_from_any_line_as_json_or_line_by_line() {
     assert_eq!((lines.header("content-type"), lines.text().lines().count()), ("application/x-ndjson", 25));
     problem(served.get(&format!("/v1/jobs/{id}/logs?limit=0")).await, 400, "bad_query");
 }
+
+#[tokio::test]
+async fn a_job_tells_when_each_of_its_attempts_began_and_ended_and_what_came_of_it() {
+    let served = Served::new().await;
+    let path = "/v1/submit/guest/yes-third?attempts=3&retry-delay=1ms";
+    let id = json(served.post(path, OCTETS, "").await, 202)["id"].as_str().unwrap().to_owned();
+    let job = served.finished(&id).await;
+    let past = job["past"].as_array().unwrap();
+    let told: Vec<_> = past.iter().map(|past| (past["number"].as_u64().unwrap(), past["failure"].as_str())).collect();
+    assert_eq!(told, [(1, Some("transient")), (2, Some("transient")), (3, None)]);
+    let times: Vec<_> = past.iter().flat_map(|past| [&past["started"], &past["ended"]]).collect();
+    assert!(times.is_sorted_by_key(|time| time.as_str().unwrap()), "{job}");
+    assert_eq!((times[0], times[5]), (&job["started"], &job["finished"]));
+    assert_eq!(past[0]["worker"], past[2]["worker"]);
+    // Of a single attempt all else tells.
+    let id = served.submit("echo", 1).await;
+    let job = served.finished(&id).await;
+    assert_eq!((&job["past"], &job["attempt"]), (&serde_json::json!([]), &1.into()));
+    let id = served.submit("spin", 1).await;
+    let job = served.once(&id, "running").await;
+    assert!(job["attempt_started"] == job["started"] && job["worker"].is_string(), "{job}");
+    served.cancel(&id).await;
+}

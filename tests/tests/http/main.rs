@@ -27,6 +27,7 @@ mod serving;
 mod submits;
 mod suites;
 mod tenants;
+mod timing;
 mod tokens;
 mod traces;
 mod webhook_refusals;

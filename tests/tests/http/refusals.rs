@@ -5,6 +5,21 @@ use reqwest::Method;
 use super::served::Served;
 use super::*;
 
+/// The status and code of a refusal that came over a bare connection, which is a whole problem document.
+#[track_caller]
+fn code(answer: &str) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("");
+    assert_eq!(header("content-type"), "application/problem+json", "{answer}");
+    assert_eq!(header("content-length"), body.len().to_string(), "{answer}");
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["request_id"], header("x-request-id"), "{answer}");
+    assert!(problem["try"].as_str().is_some_and(|text| !text.is_empty()), "{answer}");
+    let status = head.split(' ').nth(1).unwrap();
+    assert_eq!(problem["status"].to_string(), status);
+    format!("{status} {}", problem["code"].as_str().unwrap())
+}
+
 #[tokio::test]
 async fn there_is_nothing_at_other_paths_and_no_other_way_to_ask() {
     let served = Served::new().await;
@@ -122,17 +137,14 @@ async fn what_is_no_media_type_is_refused() {
 #[tokio::test]
 async fn h3_heads_that_are_too_large_or_mean_two_things_are_refused() {
     let served = Served::new().await;
-    let ask = async |head: String| {
-        let answer = served.raw(format!("{head}\r\n\r\n")).await;
-        answer.split(' ').nth(1).unwrap_or("closed").to_owned()
-    };
+    let ask = async |head: String| code(&served.raw(format!("{head}\r\n\r\n")).await);
     let get = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close";
-    assert_eq!(ask(get.into()).await, "200");
+    assert!(served.raw(format!("{get}\r\n\r\n")).await.starts_with("HTTP/1.1 200 "));
     let many: String = (0..101).map(|n| format!("\r\nx-{n}: 1")).collect();
-    assert_eq!(ask(format!("{get}{many}")).await, "431");
-    assert_eq!(ask(format!("{get}\r\nx: {}", "a".repeat(450_000))).await, "431");
+    assert_eq!(ask(format!("{get}{many}")).await, "431 large_head");
+    assert_eq!(ask(format!("{get}\r\nx: {}", "a".repeat(450_000))).await, "431 large_head");
     let long = "GET /healthz?".to_owned() + &"a".repeat(8000);
-    assert_eq!(ask(format!("{long} HTTP/1.1\r\nhost: localhost\r\nconnection: close")).await, "414");
+    assert_eq!(ask(format!("{long} HTTP/1.1\r\nhost: localhost\r\nconnection: close")).await, "414 long_url");
     let post = "POST /v1/call/guest/echo HTTP/1.1\r\nhost: localhost\r\nconnection: close";
     for twofold in [
         "\r\ncontent-length: 1\r\ncontent-length: 2",
@@ -140,12 +152,60 @@ async fn h3_heads_that_are_too_large_or_mean_two_things_are_refused() {
         "\r\ntransfer-encoding: gzip",
         "\r\ntransfer-encoding: chunked, gzip",
     ] {
-        assert_eq!(ask(format!("{post}{twofold}")).await, "400", "{twofold:?}");
+        assert_eq!(ask(format!("{post}{twofold}")).await, "400 bad_request", "{twofold:?}");
     }
-    assert_eq!(ask(format!("{get}\r\nx: 1\r\n folded")).await, "400");
-    assert_eq!(ask(format!("{get}\r\nx : 1")).await, "400");
-    assert_eq!(ask("GET /healthz HTTP/1.1\r\nconnection: close\r\nx\0: 1\r\nhost: localhost".into()).await, "400");
-    assert_eq!(ask("GET /healthz HTTP/3.0".into()).await, "400");
+    assert_eq!(ask(format!("{get}\r\nx: 1\r\n folded")).await, "400 bad_request");
+    assert_eq!(ask(format!("{get}\r\nx : 1")).await, "400 bad_request");
+    assert_eq!(
+        ask("GET /healthz HTTP/1.1\r\nconnection: close\r\nx\0: 1\r\nhost: localhost".into()).await,
+        "400 bad_request"
+    );
+    assert_eq!(ask("GET /healthz HTTP/3.0".into()).await, "400 bad_request");
+}
+
+#[tokio::test]
+async fn h3_as_many_headers_and_bytes_of_them_are_taken_as_the_limits_say() {
+    let served = Served::with(|limits| (limits.headers, limits.head_bytes) = (4, 32 << 10)).await;
+    let get = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close";
+    let ask = async |more: String| served.raw(format!("{get}{more}\r\n\r\n")).await;
+    assert!(ask("\r\nx: 1\r\ny: 2".into()).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(code(&ask("\r\nx: 1\r\ny: 2\r\nz: 3".into()).await), "431 large_head");
+    assert!(ask(format!("\r\nx: {}", "a".repeat(24 << 10))).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(code(&ask(format!("\r\nx: {}", "a".repeat(100 << 10))).await), "431 large_head");
+}
+
+#[tokio::test]
+async fn h3_what_is_no_request_is_told_why_behind_the_answers_to_those_before_it() {
+    let served = Served::new().await;
+    let get = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for broken in ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\nx : 1\r\n\r\n", "\0\0\0\0\r\n\r\n"] {
+        assert_eq!(code(&served.raw(broken).await), "400 bad_request", "{broken:?}");
+        let answer = served.raw(format!("{get}{get}{broken}")).await;
+        let (answered, refused) = answer.split_at(answer.rfind("HTTP/1.1 ").unwrap());
+        assert_eq!((answered.matches("HTTP/1.1 200 ").count(), &*code(refused)), (2, "400 bad_request"), "{answer}");
+    }
+    let logged = served.get("/metrics").await.text();
+    let counted = "au_http_request_seconds_count{method=\"other\",route=\"none\",status=\"400\"} 6";
+    assert!(logged.contains(counted), "{logged}");
+}
+
+#[tokio::test]
+async fn h3_whoever_sends_a_head_that_is_far_too_large_hears_why() {
+    let served = Served::new().await;
+    let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(32 << 20));
+    for _ in 0..3 {
+        assert_eq!(code(&served.raw(head.clone()).await), "431 large_head");
+    }
+}
+
+#[tokio::test]
+async fn h3_an_output_that_looks_like_a_refusal_is_handed_on_as_it_is() {
+    let served = Served::new().await;
+    let output = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".repeat(10_000);
+    for _ in 0..3 {
+        let answer = served.post("/v1/call/guest/echo", "text/plain", output.clone()).await;
+        assert!(answer.status == 200 && answer.text() == output, "{}", answer.bytes.len());
+    }
 }
 
 #[tokio::test]

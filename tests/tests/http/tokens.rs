@@ -70,19 +70,26 @@ async fn a_token_opens_what_its_scopes_say_and_nothing_else() {
     let submit = served.token(Some("a"), SUBMIT).await;
     let admin = served.token(Some("a"), &[Scope::Admin]).await;
     let metrics = served.token(None, &[Scope::Metrics]).await;
+    let work = served.token(None, &[Scope::Work]).await;
     for (method, path, may) in [
-        (Method::GET, "/v1/jobs", [true, false, true, false]),
-        (Method::GET, "/v1/modules/guest", [true, false, true, false]),
-        (Method::GET, "/openapi.json", [true, false, true, false]),
-        (Method::POST, "/v1/call/guest/echo", [false, true, true, false]),
-        (Method::POST, "/v1/submit/guest/echo", [false, true, true, false]),
-        (Method::POST, "/v1/submit/guest/echo/bulk", [false, true, true, false]),
-        (Method::PUT, "/v1/aliases/other?module=guest", [false, false, true, false]),
-        (Method::DELETE, "/v1/aliases/other", [false, false, true, false]),
-        (Method::PUT, "/v1/modules", [false, false, true, false]),
-        (Method::GET, "/metrics", [false, false, true, true]),
+        (Method::GET, "/v1/jobs", [true, false, true, false, false]),
+        (Method::GET, "/v1/modules/guest", [true, false, true, false, false]),
+        (Method::GET, "/openapi.json", [true, false, true, false, false]),
+        (Method::POST, "/v1/call/guest/echo", [false, true, true, false, false]),
+        (Method::POST, "/v1/submit/guest/echo", [false, true, true, false, false]),
+        (Method::POST, "/v1/submit/guest/echo/bulk", [false, true, true, false, false]),
+        (Method::PUT, "/v1/aliases/other?module=guest", [false, false, true, false, false]),
+        (Method::DELETE, "/v1/aliases/other", [false, false, true, false, false]),
+        (Method::PUT, "/v1/modules", [false, false, true, false, true]),
+        (Method::PUT, "/v1/modules?name=other", [false, false, true, false, false]),
+        (Method::PUT, "/v1/modules/other", [false, false, true, false, false]),
+        (Method::POST, "/v1/attempts", [false, false, true, false, true]),
+        (Method::GET, "/v1/modules", [true, false, true, false, false]),
+        (Method::GET, "/v1/stats", [true, false, true, false, false]),
+        (Method::POST, "/v1/queues/q/pause", [false, false, true, false, false]),
+        (Method::GET, "/metrics", [false, false, true, true, false]),
     ] {
-        for (token, may) in [&read, &submit, &admin, &metrics].into_iter().zip(may) {
+        for (token, may) in [&read, &submit, &admin, &metrics, &work].into_iter().zip(may) {
             let answer = served.as_who(token, method.clone(), path, "").await;
             if may {
                 assert!(![401, 403].contains(&answer.status), "{method} {path}: {}", answer.text());

@@ -138,6 +138,37 @@ async fn a_client_hands_its_trace_on_to_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_with_a_trace_goes_on_from_a_command_through_a_server_to_the_attempts_of_its_job() {
+    const STATE: &str = "rojo=00f067aa0ba902b7,acme@congo=t61rcWkgMzE";
+    let (folder, collector) = (Folder::new(), Collector::new());
+    let program = folder.start(traced(&collector), &[]);
+    let submit = |state: &str| {
+        let mut command = folder.bare(traced(&collector));
+        command.env("AU_HOST", &program.url).env("TRACEPARENT", parent("01")).env("TRACESTATE", state);
+        let output = command.args(["submit", "guest", "echo", "7"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let id = submit(STATE);
+    assert_eq!(finished(&program, &id).await["options"]["trace_state"], STATE);
+    let attempt = collector.span("attempt echo", ("job", &id)).await;
+    assert_eq!((&*attempt.trace, &*attempt.state), (TRACE, STATE));
+    let route = ("http.route", "/v1/submit/{module}/{function}");
+    let request = collector.span("POST /v1/submit/{module}/{function}", route).await;
+    assert_eq!(request.state, STATE);
+    // One that is wrong is as none, and its trace goes on.
+    let id = submit("not a state");
+    assert_eq!(finished(&program, &id).await["options"].get("trace_state"), None);
+    let attempt = collector.span("attempt echo", ("job", &id)).await;
+    assert_eq!((&*attempt.trace, &*attempt.state), (TRACE, ""));
+    // It may come in several headers, which are one.
+    let ask = program.ask(Method::POST, "/v1/submit/guest/echo").header("traceparent", parent("01")).body("[]");
+    let ask = ask.header("tracestate", "a=1").header("tracestate", "b=2 , c=3");
+    let id = json(Answer::of(ask.send().await.unwrap()).await, 202)["id"].as_str().unwrap().to_owned();
+    assert_eq!(finished(&program, &id).await["options"]["trace_state"], "a=1,b=2,c=3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_its_caller_does_not_record_is_not_recorded_but_known() {
     let (folder, collector) = (Folder::new(), Collector::new());
     let program = folder.start(traced(&collector), &[]);

@@ -18,7 +18,7 @@ use crate::registry::Registry;
 /// How a backend on another host is to behave.
 #[derive(Clone)]
 pub struct ElsewhereConfig {
-    /// What tells that host who asks. It needs the scope `admin` there.
+    /// What tells that host who asks. It needs the scope `work` there.
     pub token: Option<String>,
     /// Attempts at once. More wait.
     pub attempts: usize,

@@ -34,7 +34,7 @@ export function ran(job) {
 }
 
 /** Milliseconds since 1970, with the microseconds that `Date` drops. */
-function micros(moment) {
+export function micros(moment) {
   const part = /\.(\d+)/.exec(moment)?.[1] ?? "";
   return Date.parse(moment.replace(/\.\d+/, "")) + Number(`0.${part || 0}`) * 1000;
 }

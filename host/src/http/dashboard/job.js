@@ -3,7 +3,7 @@
 import { ask, follow, json, path, pause, Problem } from "./api.js";
 import * as bulk from "./bulk.js";
 import { fill, h, write } from "./dom.js";
-import { bytes, moduleOf, ran, short, span, time, visible } from "./format.js";
+import { bytes, micros, moduleOf, ran, short, span, time, visible } from "./format.js";
 import { Log } from "./log.js";
 import { payloadView } from "./payload.js";
 import { failureView, problemView } from "./problem.js";
@@ -148,19 +148,31 @@ class Job {
 
 /** What happened, in order, each with the time since the one before. */
 function timeline(job) {
-  const steps = [["submitted", job.created]];
-  if (!job.started && job.run_at && job.run_at > job.created) steps.push(["not before", job.run_at]);
-  if (job.started) steps.push([job.attempt > 1 ? "first attempt started" : "started", job.started]);
-  if (job.started && !job.finished && job.attempt > 1) steps.push([`attempt ${job.attempt}`, null]);
-  if (job.cancel) steps.push([`cancel asked for: ${job.cancel.reason}`, job.cancel.at]);
-  if (job.finished) steps.push([job.attempt > 1 ? `${job.status} at attempt ${job.attempt}` : job.status, job.finished]);
-  return steps.map(([what, at], index) => {
-    const before = steps[index - 1]?.[1];
-    const since = at && before ? ` +${span(Date.parse(at) - Date.parse(before))}` : "";
-    const state = index === steps.length - 1 ? job.status : "";
-    const moment = at && h("time", { datetime: at, title: at }, ` ${time(at)}`);
-    return h("li", { class: state }, visible(what), moment, h("span", { class: "hint" }, since));
+  const steps = [{ what: "submitted", at: job.created }, ...attempts(job)];
+  if (job.run_at && job.run_at > job.created) steps.push({ what: job.attempt ? "next attempt not before" : "not before", at: job.run_at });
+  if (job.cancel) steps.push({ what: `cancel asked for: ${job.cancel.reason}`, at: job.cancel.at });
+  if (job.finished) steps.push({ what: job.status, at: job.finished, last: true });
+  steps.sort((a, b) => micros(a.at) - micros(b.at) || Boolean(a.last) - Boolean(b.last));
+  return steps.map(({ what, at, worker, state }, index) => {
+    const since = index ? ` +${span(micros(at) - micros(steps[index - 1].at))}` : "";
+    const moment = h("time", { datetime: at, title: at }, ` ${time(at)}`);
+    const by = worker && h("div", { class: "hint" }, "on worker ", h("code", {}, worker));
+    return h("li", { class: state ?? (index === steps.length - 1 ? job.status : "") }, visible(what), moment, h("span", { class: "hint" }, since), by);
   });
+}
+
+/** When attempts started and ended, and on which worker: of those that are kept, and of the one that runs. */
+function attempts({ started, attempt, attempt_started, past = [], worker }) {
+  const several = attempt > 1 || past.length > 0;
+  const name = (number) => (several ? `attempt ${number} started` : "started");
+  const steps = past.flatMap(({ number, worker, started, ended, failure }) => [
+    { what: name(number), at: started, worker },
+    { what: `attempt ${number}: ${failure ?? "completed"}`, at: ended, state: failure ? "failed" : "completed" },
+  ]);
+  // Of very many the first are not kept, but for when they began.
+  if (started && started !== (past[0]?.started ?? attempt_started)) steps.unshift({ what: name(1), at: started });
+  if (attempt_started) steps.push({ what: name(attempt), at: attempt_started, worker });
+  return steps;
 }
 
 function told({ url, state, attempts, next, at, error }) {

@@ -1,5 +1,5 @@
-// The overview: throughput, durations, the queue, and what runs. But for the totals it is computed here from the latest jobs; the
-// page says from how many.
+// The overview: throughput, durations, the queue, and what runs. But for the totals it is computed here from the latest jobs that
+// have finished, however many wait or run; the page says from how many.
 
 import { json, now, repeatedly } from "./api.js";
 import { fill, h } from "./dom.js";
@@ -26,13 +26,13 @@ export async function overview({ main, signal }) {
 
 async function facts(signal) {
   const list = (query) => json(`/v1/jobs?limit=${MOST}${query}`, { signal });
-  const lists = [list(""), list("&status=running"), list("&status=pending")];
+  const lists = [list("&status=completed,failed,cancelled"), list("&status=running"), list("&status=pending")];
   const [latest, running, pending, { jobs: totals }] = await Promise.all([...lists, json("/v1/stats", { signal })]);
   return { latest, running, pending, totals, at: now() };
 }
 
 function view({ latest, running, pending, totals, at }) {
-  const finished = latest.jobs.filter((job) => job.finished);
+  const finished = latest.jobs;
   const minute = finished.filter((job) => at - Date.parse(job.finished) < 60_000).length;
   const due = pending.jobs.filter((job) => Date.parse(job.run_at ?? job.created) <= at);
   const oldest = Math.min(...due.map((job) => Date.parse(job.run_at ?? job.created)));
@@ -48,7 +48,7 @@ function view({ latest, running, pending, totals, at }) {
       figure("failed", finished.length ? `${((100 * failed) / finished.length).toFixed(1)} %` : "–"),
     ),
     h("p", { class: "hint" }, `${totals.completed} completed, ${totals.failed} failed and ${totals.cancelled} cancelled jobs are kept. `,
-      latest.next ? `What follows is of the latest ${MOST} jobs.` : "What follows is of all of them."),
+      latest.next ? `What follows is of the latest ${MOST} of them.` : "What follows is of all of them."),
     h("section", {}, h("h2", {}, "Throughput"), chart(finished, at)),
     h("section", {}, h("h2", {}, "Running now"), runningNow(running.jobs)),
     h("section", {}, h("h2", {}, "Durations"), durations(finished)),

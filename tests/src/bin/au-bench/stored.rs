@@ -138,6 +138,7 @@ fn finished(number: usize) -> Job {
         module_name: Some("guest".into()),
         webhook: None,
         trace: None,
+        trace_state: None,
         queue: None,
         concurrency_key: None,
     };
