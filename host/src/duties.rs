@@ -27,6 +27,8 @@ const BEATS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(5);
 /// After so long without a hint all that is waited for is looked at: hints may be missed, and nobody must wait for ever.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long a host that ends waits for what it was just doing by itself.
+const LAST: Duration = Duration::from_secs(2);
 
 /// The thread that says that this host lives, and what stops it.
 #[derive(Debug)]
@@ -63,8 +65,9 @@ pub(crate) async fn begin(inner: &Arc<Inner>) -> Result<()> {
         inner.listen();
         webhook::begin(inner);
         schedule::begin(inner);
-        inner.runtime.spawn(roster::keep(Arc::downgrade(inner)));
-        inner.runtime.spawn(sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone()));
+        inner.chores.spawn_on(roster::keep(Arc::downgrade(inner)), &inner.runtime);
+        let sweeping = sweep(Arc::downgrade(inner), inner.settings.sweep, inner.closing.clone());
+        inner.chores.spawn_on(sweeping, &inner.runtime);
     }
     Ok(())
 }
@@ -96,6 +99,11 @@ impl Inner {
             // It sleeps on what was just cancelled; a panic of it was logged when it happened.
             drop(heart.await);
         }
+        // They sleep on what was cancelled before. One that the store keeps waiting is not waited for.
+        self.chores.close();
+        if tokio::time::timeout(LAST, self.chores.wait()).await.is_err() {
+            tracing::debug!("this host ends while it still writes to its store");
+        }
         if self.takes() == Takes::Everything
             && let Err(error) = self.strike().await
         {
@@ -110,7 +118,7 @@ impl Inner {
     /// Hears of changes by others from now on. Whoever waits calls it before looking, so that no change slips between.
     pub(crate) fn listen(self: &Arc<Self>) {
         if !self.listening.swap(true, Ordering::AcqRel) {
-            self.runtime.spawn(listen(Arc::downgrade(self), self.store.changes()));
+            self.chores.spawn_on(listen(Arc::downgrade(self), self.store.changes()), &self.runtime);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
 use crate::ahead::Ahead;
@@ -114,6 +115,8 @@ pub(crate) struct Inner {
     /// `None` in a host that is no worker yet.
     pub(crate) duties: OnceCell<Duties>,
     pub(crate) listening: AtomicBool,
+    /// What it does by itself: when it ends, nothing of that is to come after.
+    pub(crate) chores: TaskTracker,
     pub(crate) webhooks: webhook::Signals,
 }
 
@@ -386,6 +389,7 @@ impl Inner {
             closed: AtomicBool::new(false),
             duties: OnceCell::new(),
             listening: AtomicBool::new(false),
+            chores: TaskTracker::new(),
             webhooks: webhook::Signals::default(),
         }
     }

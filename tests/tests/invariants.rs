@@ -304,6 +304,7 @@ fn what_is_opened_anew_for_each_request_or_attempt_is_counted() {
         ("store/redis/payloads.rs", "Semaphore::new(AT_ONCE)"),
         ("store/redis/take.rs", "self.inputs < INPUTS"),
         ("store/redis/feed.rs", "broadcast::Sender::new(WAITING)"),
+        ("store/postgres/finder.rs", "mpsc::channel(most)"),
         ("store/postgres/lines.rs", "Semaphore::new(most)"),
         ("store/postgres/session.rs", "statements.len() >= STATEMENTS"),
         ("store/postgres/take.rs", "answer.inputs < INPUTS"),

@@ -27,7 +27,7 @@ const TOLD: usize = 1000;
 
 /// Starts to submit what is due, until the host closes.
 pub(crate) fn begin(inner: &Arc<Inner>) {
-    inner.runtime.spawn(run(Arc::downgrade(inner)));
+    inner.chores.spawn_on(run(Arc::downgrade(inner)), &inner.runtime);
 }
 
 async fn run(host: Weak<Inner>) {

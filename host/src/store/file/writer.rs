@@ -138,19 +138,27 @@ impl Health {
     /// The same, having looked whether the database is still where it was.
     pub(super) fn look(&self) -> Result<()> {
         if !self.database.is_there() {
-            self.poison("jobs.db was removed or replaced");
+            self.fail("jobs.db was removed or replaced");
         }
         self.check()
     }
 
     /// From now on no write is taken: trying again may seem to work while the data is lost.
     pub(super) fn poison(&self, why: &str) {
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.is_none() {
-            tracing::error!(why, "the disk failed; the store takes no more writes");
-            *first = Some(why.to_owned());
+        if self.fail(why) {
             self.database.mark_failed();
         }
+    }
+
+    /// Whether it is the first time.
+    fn fail(&self, why: &str) -> bool {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_some() {
+            return false;
+        }
+        tracing::error!(why, "the disk failed; the store takes no more writes");
+        *first = Some(why.to_owned());
+        true
     }
 }
 

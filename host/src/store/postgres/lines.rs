@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 pub(super) const SOON: Duration = Duration::from_millis(20);
 
 /// At most so many connections at one time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines {
     door: Arc<Door>,
     idle: Arc<Mutex<Vec<Session>>>,

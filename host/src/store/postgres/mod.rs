@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::time::Instant;
 
-use super::record::{self, Record};
 use super::{Change, Depth, Durability, Heartbeat, Inserted, Note, Query, Store, Take, Taken, UNREADABLE};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
@@ -28,6 +27,7 @@ mod batch;
 mod blobs;
 mod door;
 mod fault;
+mod finder;
 mod groups;
 mod insert;
 mod lines;
@@ -49,11 +49,12 @@ mod writer;
 use self::address::Address;
 use self::advance::Advance;
 use self::door::Door;
+use self::finder::Finder;
 use self::insert::Insertion;
 use self::lines::Lines;
 use self::log::Append;
 use self::operation::{Answer, Operation};
-use self::row::{Whole, head, job_uuid};
+use self::row::Whole;
 use self::take::Taker;
 use self::watch::{Notice, Watch};
 use self::writer::Writer;
@@ -72,6 +73,7 @@ pub struct PostgresStore {
     watch: Watch,
     notice: Notice,
     readers: Lines,
+    finder: Finder,
     heart: Lines,
     blobs: Lines,
 }
@@ -91,23 +93,17 @@ impl PostgresStore {
         let notice = Notice::new(&door);
         let heart = Lines::new(Arc::clone(&door), 1);
         heart.put(session);
+        let readers = Lines::new(Arc::clone(&door), READERS);
         Ok(Self {
             writer: Writer::start(&door, &notice),
             taker: Taker::start(&door, &notice),
             watch: Watch::new(&door, &notice),
             notice,
-            readers: Lines::new(Arc::clone(&door), READERS),
+            finder: Finder::start(&readers),
+            readers,
             heart,
             blobs: Lines::new(door, 1),
         })
-    }
-
-    /// The record of a job; its payloads are not touched.
-    async fn record(&self, id: JobId) -> Result<Record> {
-        let sql = concat!("SELECT ", head!(), " FROM job WHERE id = $1");
-        let rows = self.readers.read(sql, &[&job_uuid(id)]).await?;
-        let row = rows.first().ok_or_else(|| Error::not_found("job", id))?;
-        row::read(row)?.map_err(record::corrupt)
     }
 
     /// A started job; `None` when its input cannot be read. Then it is given back, for it must not stay with a worker that
@@ -153,14 +149,11 @@ impl Store for PostgresStore {
     }
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job> {
-        let sql = concat!("SELECT ", head!(), ", input, output FROM job WHERE id = $1");
-        let rows = self.readers.read(sql, &[&job_uuid(id)]).await?;
-        let row = rows.first().ok_or_else(|| Error::not_found("job", id))?;
-        let whole = row::read_whole(row)?.map_err(record::corrupt)?;
+        let whole = self.finder.whole(id).await?;
         whole.record.unexpired(now)?;
         match payloads::load(&self.readers, whole).await {
             // It may have been removed since its row was read.
-            Err(Error::Corrupt { .. }) if matches!(self.record(id).await, Err(Error::NotFound { .. })) => {
+            Err(Error::Corrupt { .. }) if matches!(self.finder.record(id).await, Err(Error::NotFound { .. })) => {
                 Err(Error::not_found("job", id))
             }
             job => job,
@@ -168,7 +161,7 @@ impl Store for PostgresStore {
     }
 
     async fn peek(&self, id: JobId, now: Timestamp) -> Result<Summary> {
-        let record = self.record(id).await?;
+        let record = self.finder.record(id).await?;
         record.unexpired(now)?;
         Ok(record.summary())
     }
