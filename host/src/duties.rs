@@ -92,17 +92,17 @@ impl Inner {
     /// Ends the heartbeat and leaves the store.
     pub(crate) async fn end(&self) -> Result<()> {
         self.tenants.write_all().await;
+        // They sleep on what was cancelled before. One that the store keeps waiting is not waited for.
+        self.chores.close();
+        if tokio::time::timeout(LAST, self.chores.wait()).await.is_err() {
+            tracing::debug!("this host ends while it still writes to its store");
+        }
         let Some(duties) = self.duties.get() else { return Ok(()) };
         duties.stop.cancel();
         let heart = duties.heart.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(heart) = heart {
             // It sleeps on what was just cancelled; a panic of it was logged when it happened.
             drop(heart.await);
-        }
-        // They sleep on what was cancelled before. One that the store keeps waiting is not waited for.
-        self.chores.close();
-        if tokio::time::timeout(LAST, self.chores.wait()).await.is_err() {
-            tracing::debug!("this host ends while it still writes to its store");
         }
         if self.takes() == Takes::Everything
             && let Err(error) = self.strike().await

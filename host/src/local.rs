@@ -419,10 +419,14 @@ impl Local {
     /// As for [`Host::shutdown`].
     pub async fn leave(self, grace: Duration) -> Result<()> {
         std::mem::forget(Arc::clone(&self.backend));
-        if let Some(store) = self.kept.as_ref().filter(|store| store.may_be_left()) {
-            std::mem::forget(Arc::clone(store));
+        let store = self.kept.clone();
+        let closed = self.close(grace).await;
+        if let Some(store) = store
+            && store.may_be_left()
+        {
+            std::mem::forget(store);
         }
-        self.close(grace).await
+        closed
     }
 }
 

@@ -27,7 +27,7 @@ pub enum Scope {
     Read,
     /// Call functions; submit, cancel, retry and remove jobs.
     Submit,
-    /// Run attempts for other hosts, which keep their jobs, and add the modules these need; and nothing else.
+    /// Run attempts for other hosts, which keep their jobs, and add the modules these need, however many; and nothing else.
     Work,
     /// Add, name and remove modules; and all that the others let do.
     Admin,
@@ -162,7 +162,7 @@ impl NewToken {
     /// Whether a token with these scopes belongs to no tenant unless it is given one: it is for those who run the host, or opens no job.
     #[must_use]
     pub fn of_all(scopes: &[Scope]) -> bool {
-        scopes.iter().any(|scope| matches!(scope, Scope::Admin | Scope::Metrics)) || scopes == [Scope::Work]
+        scopes.contains(&Scope::Admin) || scopes.iter().all(|scope| matches!(scope, Scope::Metrics | Scope::Work))
     }
 }
 
@@ -292,6 +292,7 @@ mod tests {
             (vec![Scope::Work], true),
             (vec![Scope::Work, Scope::Read], false),
             (vec![Scope::Work, Scope::Metrics], true),
+            (vec![Scope::Read, Scope::Metrics], false),
         ] {
             assert_eq!(NewToken { tenant: None, scopes: scopes.clone(), ..new() }.sound().is_ok(), sound, "{scopes:?}");
         }

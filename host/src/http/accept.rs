@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::os::fd::AsRawFd as _;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -24,6 +24,8 @@ use crate::middleware::metrics::Metrics;
 
 /// Rest after an accept that failed for want of files or memory.
 const REST: Duration = Duration::from_millis(50);
+/// Between two words on connections that are refused for want of files.
+const TELL: Duration = Duration::from_secs(10);
 
 /// What each connection is served with.
 #[derive(Clone)]
@@ -53,8 +55,11 @@ impl Accepted {
 
 /// Accepts until the drain begins, then waits for the connections, at most `grace`. Dropped, it ends them at once.
 pub(super) async fn accept(listener: Listener, serving: Serving, grace: Duration) {
-    let room =
-        Room { peers: Peers::new(serving.limits.connections, serving.limits.connections_per_peer), files: files() };
+    let room = Room {
+        peers: Peers::new(serving.limits.connections, serving.limits.connections_per_peer),
+        files: files(),
+        told: Mutex::default(),
+    };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -95,6 +100,8 @@ struct Room {
     peers: Peers,
     /// Files that may be open for one more to be let in.
     files: usize,
+    /// When it was last told that there are more.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Room {
@@ -103,7 +110,15 @@ impl Room {
             Accepted::Tcp(_, peer) => Some(*peer),
             Accepted::Unix(_) => None,
         };
-        if accepted.number() < self.files { self.peers.admit(peer) } else { None }
+        if accepted.number() < self.files {
+            return self.peers.admit(peer);
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= TELL) {
+            tracing::warn!(most = self.files, "connections are refused: too many files are open");
+            *told = Some(Instant::now());
+        }
+        None
     }
 }
 

@@ -100,7 +100,8 @@ impl<T: AsyncRead + Unpin> Explaining<T> {
 
 /// The error that a bare answer is.
 fn refused(head: &[u8]) -> Option<Error> {
-    let status = head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+    // The version is that of the request before, if there was one.
+    let status = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
     Some(match status {
         b"431" => Error::request(Misuse::LargeHead, "the head of the request has more bytes or headers than are taken"),
         b"414" => Error::request(Misuse::LongUrl, "the URL is longer than is taken"),

@@ -248,7 +248,8 @@ fn read_spec(id: JobId, sealed: &[u8]) -> Result<(Spec, Stored), Damage> {
             QUEUE => queue = Some(text.to_owned()),
             KEY => concurrency_key = Some(text.to_owned()),
             TRACE => trace = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
-            TRACE_STATE => trace_state = Some(text.parse().map_err(|error: Error| Damage::new(error.to_string()))?),
+            // No job is to be given up for what only observers read.
+            TRACE_STATE => trace_state = text.parse().ok(),
             _ => {}
         }
     }
@@ -361,7 +362,8 @@ fn read_state(sealed: &[u8]) -> Result<(State, Option<Stored>), Damage> {
     while !from.is_empty() {
         let (part, text) = (from.number()?, from.text()?);
         if part == PAST {
-            past = serde_json::from_str(text).map_err(|error| Damage::new(error.to_string()))?;
+            // A newer host may have written what this one does not know.
+            past = serde_json::from_str(text).unwrap_or_default();
         }
     }
     Ok((State { version, attempt, phase, progress, cancel, started, usage, last_failure, past }, output))

@@ -1,4 +1,5 @@
-//! What a refusal of a token takes says nothing of the token (H7).
+//! What a refusal of a token takes says nothing of the token (H7): that it is not compared as it is, piece by piece. Of what is compared,
+//! hashes, no caller can choose the first bytes.
 
 use std::cmp::Ordering;
 use std::io::{Read, Write};

@@ -103,9 +103,9 @@ impl FileStore {
         self.workers.is_alive(worker)
     }
 
-    /// Whether a process that ends may leave it as it is, which is faster than to close it: all that was asked of it must be answered.
+    /// Whether a process that ends may leave it as it is, which is faster than to close it. What nobody waits for may be lost.
     pub(crate) fn may_be_left(&self) -> bool {
-        self.writer.may_be_left()
+        self.writer.may_be_left() && !self.workers.has_handle()
     }
 
     async fn place(&self, job: JobId, payload: &Payload) -> Result<Placed> {

@@ -93,12 +93,17 @@ const TENANTS: &str = "
         completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0,
         stored INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO tenant SELECT principal, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3),
-        sum(status = 4), sum(bytes) FROM job WHERE principal IS NOT NULL GROUP BY principal;
 ";
 
-/// Counts that along with every change of a job. By trigger, because a change of state does not know whose the job is.
+/// Whether a job is somebody's, as the tags tell: there is no index of principals.
+const HAS_TENANTS: &str = "SELECT 1 FROM tag WHERE tag >= x'70' AND tag < x'71'";
+
+/// Counts what there is, and goes on along with every change of a job. By trigger, because a change of state does not know whose the job is.
 const COUNTING: &str = "
+    DELETE FROM tenant;
+    INSERT INTO tenant SELECT principal, sum(status = 0), sum(status = 1), sum(status = 2), sum(status = 3),
+        sum(status = 4), sum(bytes) FROM job
+        WHERE id IN (SELECT id FROM tag WHERE tag >= x'70' AND tag < x'71') AND principal IS NOT NULL GROUP BY principal;
     CREATE TRIGGER tenant_insert AFTER INSERT ON job WHEN NEW.principal IS NOT NULL BEGIN
         INSERT INTO tenant (name) SELECT NEW.principal
             WHERE NOT EXISTS (SELECT 1 FROM tenant WHERE name = NEW.principal);
@@ -291,7 +296,7 @@ fn migrate(writer: &mut Connection) -> rusqlite::Result<i64> {
         transaction.execute_batch(NOTES)?;
         transaction.execute_batch(TENANTS)?;
     }
-    if transaction.prepare("SELECT 1 FROM tenant")?.exists([])? {
+    if transaction.prepare(HAS_TENANTS)?.exists([])? {
         count_tenants(&transaction)?;
     } else {
         transaction.execute_batch(NOT_COUNTING)?;

@@ -43,6 +43,11 @@ impl Workers {
         self.enter(id).map(|_| id)
     }
 
+    /// Whether that is known, and is to be forgotten.
+    pub(super) fn has_handle(&self) -> bool {
+        self.handle.get().is_some()
+    }
+
     /// Lets go of the lock.
     pub(super) fn leave(&self, worker: WorkerId) {
         if self.held().remove(&worker).is_some() {

@@ -25,7 +25,7 @@ pub(super) struct Asked {
     pub(super) operation: Operation,
     /// Whether it may have been done before.
     pub(super) in_doubt: bool,
-    /// Whether it is to mind what others did: it was in a batch that failed because of that.
+    /// Whether it is to mind what is there already: it was in a batch that was refused.
     pub(super) careful: bool,
 }
 

@@ -34,13 +34,8 @@ pub(super) fn sort(said: &Said) -> Trouble {
     if is_over(database) {
         return Trouble::Lost(text);
     }
-    if [
-        SqlState::T_R_SERIALIZATION_FAILURE,
-        SqlState::T_R_DEADLOCK_DETECTED,
-        SqlState::LOCK_NOT_AVAILABLE,
-        SqlState::UNIQUE_VIOLATION,
-    ]
-    .contains(code)
+    if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE]
+        .contains(code)
     {
         return Trouble::Again(text);
     }

@@ -94,13 +94,14 @@ impl Scribe {
         match self.attempt(&batch).await {
             Ok(settled) => answer(batch, settled),
             Err(Failed::Away(error)) => in_time(batch, &error),
-            Err(Failed::At(Trouble::Refused(error))) => self.settle_each(batch, &error).await,
+            Err(Failed::At(Trouble::Refused(error))) if batch.iter().all(|waiting| waiting.asked.careful) => {
+                self.settle_each(batch, &error).await
+            }
+            Err(Failed::At(Trouble::Refused(error))) => in_time(careful(batch), &error),
             Err(Failed::At(Trouble::Again(why))) => {
                 tracing::debug!(why, "a batch met others; trying again");
-                if batch.iter().any(|waiting| waiting.asked.careful) {
-                    tokio::time::sleep(SOON).await;
-                }
-                in_time(careful(batch), &fault::contended())
+                tokio::time::sleep(SOON).await;
+                in_time(batch, &fault::contended())
             }
             Err(Failed::At(Trouble::Lost(why))) => {
                 tracing::warn!(why, "a connection to PostgreSQL was lost while it wrote; trying again");
@@ -134,9 +135,7 @@ impl Scribe {
                 Ok(settled) => again.extend(answer(one, settled)),
                 Err(Failed::At(Trouble::Refused(error))) => one.into_iter().for_each(|waiting| waiting.give_up(&error)),
                 Err(Failed::Away(error)) => again.extend(in_time(one, &error)),
-                Err(Failed::At(Trouble::Again(_))) => {
-                    again.extend(in_time(careful(one), &fault::contended()));
-                }
+                Err(Failed::At(Trouble::Again(_))) => again.extend(in_time(one, &fault::contended())),
                 Err(Failed::At(Trouble::Lost(why))) => {
                     again.extend(in_time(doubted(one, &why), &fault::unknown(&why)));
                 }
@@ -175,7 +174,7 @@ fn in_time(batch: Vec<Waiting>, error: &Error) -> Vec<Waiting> {
     left
 }
 
-/// Those that failed because of what others did.
+/// To be done with care: something that was to be added is there, perhaps.
 fn careful(mut batch: Vec<Waiting>) -> Vec<Waiting> {
     batch.iter_mut().for_each(|waiting| waiting.asked.careful = true);
     batch
