@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::host::Host;
+use crate::id::ModuleRef;
 use crate::job::{Spec, labels_bytes};
 use crate::payload::Payload;
 use crate::request::Request;
@@ -17,7 +18,7 @@ use crate::span;
 const AT_ONCE: usize = 256;
 
 impl Host {
-    /// Submits one job for each input, in order. All inputs are checked before the first is kept; when one cannot be kept
+    /// Submits one job for each input, in order, all of the code that the module's name names now. All inputs are checked before the first is kept; when one cannot be kept
     /// after all, those that were are cancelled. That takes a caller who stays: dropped half-way, what was kept runs.
     ///
     /// # Errors
@@ -29,13 +30,17 @@ impl Host {
         self.mapping(request, inputs).instrument(span).await
     }
 
-    async fn mapping(&self, request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
+    async fn mapping(&self, mut request: Request, inputs: Vec<Payload>) -> Result<Vec<Handle>> {
         let labels = labels_bytes(&request.labels);
         let bytes = inputs.iter().map(|input| input.len() + labels).sum();
         let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
         let mut specs = Vec::new();
         for input in inputs {
-            specs.push(self.inner.spec(Request { input, ..request.clone() }).await?);
+            let spec = self.inner.spec(Request { input, ..request.clone() }).await?;
+            // A name is looked up once, and all are of the code that it names then.
+            request.module_name.clone_from(&spec.options.module_name);
+            request.module = ModuleRef::Digest(spec.module);
+            specs.push(spec);
         }
         let ids: Vec<_> = specs.iter().map(|spec| spec.id).collect();
         let failed = AtomicBool::new(false);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use au_host::{Error, FailureKind, Local, OCTETS, Payload, Request, Status};
 
 use super::{LONG, done, until};
-use crate::guest::ask;
+use crate::guest::{self, ask};
 
 /// A1
 pub(super) async fn gives_output(local: Local) {
@@ -103,5 +103,9 @@ pub(super) async fn thousand(local: Local) {
     for (number, handle) in (0_u32..).zip(&handles) {
         assert_eq!(handle.result(LONG).await.unwrap().bytes()[..], number.to_le_bytes());
     }
+    let [first, .., last] = &handles[..] else { panic!("a thousand") };
+    let (first, last) = (first.metadata().await.unwrap(), last.metadata().await.unwrap());
+    assert_eq!((first.module, first.options.module_name), (last.module, last.options.module_name.clone()));
+    assert_eq!(last.options.module_name, Some(guest::alias().to_string()), "the name stays, though it is looked up once");
     tokio::time::timeout(LONG, local.host().idle()).await.unwrap();
 }
