@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -171,12 +172,29 @@ async fn a_store_of_a_later_version_is_refused() {
 struct Stumbling {
     map: KeyedMap,
     commits: AtomicUsize,
+    /// How long it is in trouble when an answer is lost.
+    trouble: Trouble,
+    is_blind: AtomicBool,
+    late: Mutex<Option<Commit>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trouble {
+    #[default]
+    Short,
+    /// The next read fails, too.
+    Blind,
+    /// What seemed lost is done, after the next look and before the next commit.
+    Late,
 }
 
 #[async_trait]
 impl Keyed for Stumbling {
     async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
-        self.map.get(keys).await
+        match self.is_blind.swap(false, Ordering::Relaxed) {
+            true => Err(Error::fault("engine", "it cannot be reached")),
+            false => self.map.get(keys).await,
+        }
     }
 
     async fn range(&self, range: Range) -> Result<Vec<(Bytes, Bytes)>> {
@@ -184,9 +202,20 @@ impl Keyed for Stumbling {
     }
 
     async fn commit(&self, commit: Commit) -> Result<bool> {
-        let lost = || Err(Error::fault("engine", "its answer was lost"));
+        let lost = || {
+            self.is_blind.store(self.trouble == Trouble::Blind, Ordering::Relaxed);
+            Err(Error::fault("engine", "its answer was lost"))
+        };
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            self.map.commit(late).await?;
+        }
         match self.commits.fetch_add(1, Ordering::Relaxed) % 5 {
             2 => self.map.commit(commit).await.and_then(|_| lost()),
+            4 if self.trouble == Trouble::Late => {
+                *self.late.lock().unwrap() = Some(commit);
+                lost()
+            }
             4 => lost(),
             _ => self.map.commit(commit).await,
         }
@@ -214,15 +243,41 @@ async fn a_commit_of_which_no_answer_came_is_known_by_its_traces() {
             Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
         }
     }
-    let running = Query::List {
-        filter: Filter { status: vec![Status::Running], ..Filter::default() },
-        before: None,
-        limit: 99,
-        now: NOW,
-    };
-    let store = map.store().await;
-    let mut running: Vec<_> = store.scan(&running).await.unwrap().iter().map(|job| job.id).collect();
-    running.reverse();
-    assert_eq!(started, running, "no job runs on a worker that never heard of it");
+    assert_eq!(started, running(&map).await, "no job runs on a worker that never heard of it");
     assert!(kept > 0 && started.len() == kept, "{kept} kept, {} started", started.len());
+}
+
+/// What runs, oldest first.
+async fn running(map: &KeyedMap) -> Vec<JobId> {
+    let filter = Filter { status: vec![Status::Running], ..Filter::default() };
+    let query = Query::List { filter, before: None, limit: 99, now: NOW };
+    map.store().await.scan(&query).await.unwrap().iter().rev().map(|job| job.id).collect()
+}
+
+#[tokio::test]
+async fn what_was_started_without_an_answer_is_handed_over_by_a_later_take() {
+    for trouble in [Trouble::Short, Trouble::Blind, Trouble::Late] {
+        for limit in [1, 3, 20] {
+            let what = format!("{trouble:?}, {limit} at a time");
+            let engine = Stumbling { trouble, ..Stumbling::default() };
+            let map = engine.map.clone();
+            let (store, worker, sure) = (KeyedStore::open(engine).await.unwrap(), jobs::worker(), map.store().await);
+            for number in 0..40 {
+                sure.insert(&laden(number)).await.unwrap();
+            }
+            let mut started = Vec::new();
+            for _ in 0..80 {
+                match store.take(&take(worker, limit)).await {
+                    Ok(taken) => {
+                        assert!(taken.started.len() <= limit, "{what}");
+                        started.extend(taken.started.into_iter().map(|job| job.spec.id));
+                    }
+                    Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
+                }
+            }
+            started.sort_unstable();
+            assert_eq!(started, running(&map).await, "{what}");
+            assert_eq!(started.len(), 40, "{what}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::time::Timestamp;
 mod advance;
 mod blobs;
 mod counts;
+mod doubts;
 mod draft;
 mod format;
 mod get;
@@ -48,6 +49,7 @@ mod tries;
 mod turn;
 mod workers;
 
+use self::doubts::Doubts;
 use self::token::Tokens;
 
 /// An engine that keeps values under keys, both of them bytes: what [`KeyedStore`] needs of it to be a store.
@@ -135,6 +137,7 @@ pub struct KeyedStore {
     round: Round,
     /// Takes of one handle would only be in each other's way.
     taking: Semaphore,
+    doubts: Doubts,
 }
 
 impl KeyedStore {
@@ -157,6 +160,7 @@ impl KeyedStore {
             clock: Clock::system(),
             round: Round::default(),
             taking: Semaphore::new(1),
+            doubts: Doubts::default(),
         };
         store.mark().await?;
         Ok(store)
