@@ -21,6 +21,8 @@ use crate::store::{INPUTS, Take, UNREADABLE};
 
 /// Jobs that one commit starts.
 const BATCH: usize = 8;
+/// Bytes of their rows: with what becomes of them that is twice as much.
+const BYTES: usize = 256 << 10;
 
 /// A job that was decided on.
 #[derive(Debug)]
@@ -50,14 +52,17 @@ impl KeyedStore {
         turns: &mut Iter<'_, Turn>,
         progress: &mut Progress,
     ) -> Result<Went> {
-        let some: Vec<&Turn> = turns.by_ref().take(BATCH.min(progress.left(take))).collect();
-        let rows = self.read_all(some.iter().map(|turn| keys::job(turn.id)).collect()).await?;
+        let (some, mut bytes) = (turns.clone().take(BATCH.min(progress.left(take))), 0);
+        let rows = self.read_all(some.clone().map(|turn| keys::job(turn.id)).collect()).await?;
         let (draft, went) = (self.draft(), Went::Nowhere);
         let mut batch = Batch { draft, starts: Vec::new(), inputs: progress.inputs, went, is_bounded: false };
-        for (turn, raw) in some.into_iter().zip(rows) {
-            if batch.inputs >= INPUTS {
+        for (turn, raw) in some.zip(rows) {
+            bytes += raw.as_ref().map_or(0, Bytes::len);
+            // What is left is of the next commit.
+            if batch.inputs >= INPUTS || bytes > BYTES && !batch.starts.is_empty() {
                 break;
             }
+            turns.next();
             self.decide(take, look, turn, raw, &mut batch).await?;
         }
         let Batch { mut draft, starts, went, is_bounded, .. } = batch;
