@@ -35,6 +35,11 @@ impl Draft {
         self.commit.changes.insert(key, None);
     }
 
+    /// The name of the commit, which no other has.
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
     /// Writes what is known only to be under this key once it is committed, and answers with it.
     pub(super) fn stamp(&mut self, key: Bytes) -> Bytes {
         let stamp = self.token.bytes();
