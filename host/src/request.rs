@@ -11,7 +11,7 @@ use crate::id::{Digest, JobId, ModuleRef};
 use crate::job::{IdempotencyKey, Options, Spec, labels_bytes};
 use crate::payload::Payload;
 use crate::retry::Retry;
-use crate::sandbox::{Sandbox, SandboxRequest};
+use crate::sandbox::{Grants, Sandbox, SandboxRequest};
 use crate::time::Timestamp;
 use crate::webhook::WebhookUrl;
 
@@ -21,6 +21,8 @@ pub(crate) const LABELS: usize = 64;
 pub(crate) const NAME_LIMIT: usize = 255;
 /// Longest value of a label, in bytes.
 pub(crate) const VALUE_LIMIT: usize = 4096;
+/// Bytes of all environment variables of a job, and of all folders that it is granted.
+pub(crate) const GRANTS_LIMIT: usize = 64 << 10;
 /// Priorities there are. A store looks at each that jobs wait with, whenever it is asked for due ones.
 pub(crate) const PRIORITIES: RangeInclusive<i32> = -100..=100;
 
@@ -172,6 +174,7 @@ impl Request {
                 return Err(Error::invalid("label", format!("its value is longer than {VALUE_LIMIT} bytes")));
             }
         }
+        grants(&self.sandbox.grants)?;
         self.key.iter().try_for_each(|key| text("idempotency key", &key.name))?;
         self.principal.iter().try_for_each(|name| text("principal", name))?;
         self.queue.iter().try_for_each(|name| text("queue", name))?;
@@ -215,6 +218,18 @@ pub(crate) fn text(what: &'static str, text: &str) -> Result<()> {
     }
 }
 
+/// Whether the texts of these are within bounds: they are kept with the job.
+fn grants(grants: &Grants) -> Result<()> {
+    let env = grants.env.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let dirs = grants.dirs.iter().map(|dir| dir.host.as_os_str().len() + dir.guest.len()).sum::<usize>();
+    for (what, bytes) in [("env", env), ("dirs", dirs)] {
+        if bytes > GRANTS_LIMIT {
+            return Err(Error::invalid(what, format!("{bytes} bytes are more than {GRANTS_LIMIT}")));
+        }
+    }
+    Ok(())
+}
+
 /// Whether there is such a priority.
 pub(crate) fn priority(priority: i32) -> Result<()> {
     if PRIORITIES.contains(&priority) {
@@ -240,7 +255,10 @@ mod tests {
         no_attempt.retry = Some(Retry { attempts: 0, ..Retry::default() });
         let mut high = request();
         high.priority = Some(101);
-        for (request, word) in [(long_label, "label"), (no_attempt, "attempts"), (high, "priority")] {
+        let mut large = request();
+        large.sandbox.grants.env.insert("a".into(), "b".repeat(GRANTS_LIMIT));
+        let requests = [(long_label, "label"), (no_attempt, "attempts"), (high, "priority"), (large, "env")];
+        for (request, word) in requests {
             assert!(request.bounded(100).unwrap_err().to_string().contains(word));
         }
         assert!(request().bounded(4).unwrap_err().to_string().contains("input"));

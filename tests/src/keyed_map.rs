@@ -79,6 +79,6 @@ fn assert_modest(Commit { expected, changes }: &Commit) {
     let keys = expected.keys().chain(changes.keys().filter(|key| !expected.contains_key(*key)));
     let values = expected.values().chain(changes.values()).flatten();
     let (count, bytes) = (keys.clone().count(), values.clone().map(Bytes::len).sum::<usize>());
-    assert!(count <= 100 && bytes <= 2 << 20, "{count} keys, {bytes} bytes");
+    assert!(count <= 100 && bytes <= 1 << 20, "{count} keys, {bytes} bytes");
     assert!(keys.clone().all(|key| key.len() <= 2 << 10) && values.clone().all(|value| value.len() <= 100_000));
 }

@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use au_host::store::keyed::{Commit, Keyed, KeyedStore, Range};
-use au_host::store::{Filter, Query};
+use au_host::store::{Change, Filter, Query};
 use au_host::{Error, Held, Job, JobId, KeyHolds, Level, LogEntry, Payload, Result, Status, Store, Summary};
 use au_tests::keyed_map::KeyedMap;
 use au_tests::store::jobs::{self, NOW, after, take};
 use bytes::Bytes;
+use futures::StreamExt;
 
 /// The key of a kind and a name.
 fn key(kind: u8, name: &[u8]) -> Bytes {
@@ -115,6 +117,16 @@ async fn what_is_damaged_or_gone_is_set_aside_and_its_neighbours_are_taken() {
     assert_eq!(listed(&*store).await, [other, whole]);
     assert_eq!(store.depth(NOW).await.unwrap().pending, 0);
     assert_eq!(store.remove(&[state, row, gone]).await.unwrap(), 2);
+    assert_eq!(running(&map).await, [whole, other]);
+    let waiting = Query::List {
+        filter: Filter { status: vec![Status::Pending], ..Filter::default() },
+        before: None,
+        limit: 99,
+        now: NOW,
+    };
+    assert_eq!(store.scan(&waiting).await.unwrap(), []);
+    let listed = map.map().keys().filter(|key| key[0] == b'i').count();
+    assert_eq!(listed, 2, "who lists forgets what is not there");
 }
 
 #[tokio::test]
@@ -171,12 +183,29 @@ async fn a_store_of_a_later_version_is_refused() {
 struct Stumbling {
     map: KeyedMap,
     commits: AtomicUsize,
+    /// How long it is in trouble when an answer is lost.
+    trouble: Trouble,
+    is_blind: AtomicBool,
+    late: Mutex<Option<Commit>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trouble {
+    #[default]
+    Short,
+    /// The next read fails, too.
+    Blind,
+    /// What seemed lost is done, after the next look and before the next commit.
+    Late,
 }
 
 #[async_trait]
 impl Keyed for Stumbling {
     async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
-        self.map.get(keys).await
+        match self.is_blind.swap(false, Ordering::Relaxed) {
+            true => Err(Error::fault("engine", "it cannot be reached")),
+            false => self.map.get(keys).await,
+        }
     }
 
     async fn range(&self, range: Range) -> Result<Vec<(Bytes, Bytes)>> {
@@ -184,9 +213,20 @@ impl Keyed for Stumbling {
     }
 
     async fn commit(&self, commit: Commit) -> Result<bool> {
-        let lost = || Err(Error::fault("engine", "its answer was lost"));
+        let lost = || {
+            self.is_blind.store(self.trouble == Trouble::Blind, Ordering::Relaxed);
+            Err(Error::fault("engine", "its answer was lost"))
+        };
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            self.map.commit(late).await?;
+        }
         match self.commits.fetch_add(1, Ordering::Relaxed) % 5 {
             2 => self.map.commit(commit).await.and_then(|_| lost()),
+            4 if self.trouble == Trouble::Late => {
+                *self.late.lock().unwrap() = Some(commit);
+                lost()
+            }
             4 => lost(),
             _ => self.map.commit(commit).await,
         }
@@ -214,15 +254,141 @@ async fn a_commit_of_which_no_answer_came_is_known_by_its_traces() {
             Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
         }
     }
-    let running = Query::List {
-        filter: Filter { status: vec![Status::Running], ..Filter::default() },
-        before: None,
-        limit: 99,
-        now: NOW,
-    };
-    let store = map.store().await;
-    let mut running: Vec<_> = store.scan(&running).await.unwrap().iter().map(|job| job.id).collect();
-    running.reverse();
-    assert_eq!(started, running, "no job runs on a worker that never heard of it");
+    assert_eq!(started, running(&map).await, "no job runs on a worker that never heard of it");
     assert!(kept > 0 && started.len() == kept, "{kept} kept, {} started", started.len());
+}
+
+/// What runs, oldest first.
+async fn running(map: &KeyedMap) -> Vec<JobId> {
+    let filter = Filter { status: vec![Status::Running], ..Filter::default() };
+    let query = Query::List { filter, before: None, limit: 99, now: NOW };
+    map.store().await.scan(&query).await.unwrap().iter().rev().map(|job| job.id).collect()
+}
+
+#[tokio::test]
+async fn what_was_started_without_an_answer_is_handed_over_by_a_later_take() {
+    for trouble in [Trouble::Short, Trouble::Blind, Trouble::Late] {
+        for limit in [1, 3, 20] {
+            let what = format!("{trouble:?}, {limit} at a time");
+            let engine = Stumbling { trouble, ..Stumbling::default() };
+            let map = engine.map.clone();
+            let (store, worker, sure) = (KeyedStore::open(engine).await.unwrap(), jobs::worker(), map.store().await);
+            for number in 0..40 {
+                sure.insert(&laden(number)).await.unwrap();
+            }
+            let mut started = Vec::new();
+            for _ in 0..80 {
+                match store.take(&take(worker, limit)).await {
+                    Ok(taken) => {
+                        assert!(taken.started.len() <= limit, "{what}");
+                        started.extend(taken.started.into_iter().map(|job| job.spec.id));
+                    }
+                    Err(error) => assert!(matches!(error, Error::Fault { .. }), "{error}"),
+                }
+            }
+            started.sort_unstable();
+            assert_eq!(started, running(&map).await, "{what}");
+            assert_eq!(started.len(), 40, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn jobs_with_much_beside_their_input_are_started_by_commits_as_large_as_any() {
+    let map = KeyedMap::default();
+    let store = map.store().await;
+    for _ in 0..8 {
+        let labels = (0..22).map(|number| (number.to_string(), "v".repeat(4096))).collect();
+        store.insert(&jobs::job_with(|options| options.labels = labels)).await.unwrap();
+    }
+    assert_eq!(store.take(&take(jobs::worker(), 8)).await.unwrap().started.len(), 8);
+}
+
+/// An engine that somebody is faster with, or that takes only so many commits.
+#[derive(Debug, Default)]
+struct Overtaken {
+    map: KeyedMap,
+    /// What is added to a log in place of the next addition, of which no answer comes.
+    line: Mutex<Option<(JobId, LogEntry)>>,
+    /// How many commits it takes, if not any number.
+    left: Arc<Mutex<Option<usize>>>,
+}
+
+#[async_trait]
+impl Keyed for Overtaken {
+    async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
+        self.map.get(keys).await
+    }
+
+    async fn range(&self, range: Range) -> Result<Vec<(Bytes, Bytes)>> {
+        self.map.range(range).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<bool> {
+        let line = self.line.lock().unwrap().take_if(|_| commit.changes.keys().any(|key| key[0] == b'l'));
+        if let Some((id, line)) = line {
+            self.map.store().await.append_log(id, &[line]).await?;
+            return Err(Error::fault("engine", "its answer was lost"));
+        }
+        if let Some(left) = &mut *self.left.lock().unwrap() {
+            *left = left.checked_sub(1).ok_or(Error::Busy { retry_after: Duration::ZERO })?;
+        }
+        self.map.commit(commit).await
+    }
+}
+
+#[tokio::test]
+async fn lines_are_not_taken_for_the_same_lines_of_somebody_else() {
+    let (map, job) = (KeyedMap::default(), jobs::job());
+    let (id, line) = (job.spec.id, LogEntry { at: NOW, attempt: 1, level: Level::Info, message: "line".into() });
+    map.store().await.insert(&job).await.unwrap();
+    let engine = Overtaken { map: map.clone(), line: Mutex::new(Some((id, line.clone()))), ..Overtaken::default() };
+    let store = KeyedStore::open(engine).await.unwrap();
+    let error = store.append_log(id, &[line.clone()]).await.unwrap_err();
+    assert!(matches!(error, Error::Fault { .. }), "{error}");
+    store.append_log(id, &[line.clone()]).await.unwrap();
+    assert_eq!(store.read_log(id, 0, 9).await.unwrap(), [line.clone(), line]);
+}
+
+#[tokio::test]
+async fn a_remove_that_fails_halfway_does_not_say_that_nothing_was_done() {
+    let engine = Overtaken::default();
+    let left = Arc::clone(&engine.left);
+    let store = KeyedStore::open(engine).await.unwrap();
+    let [one, other, unknown] = [jobs::job(), jobs::job(), jobs::job()];
+    for job in [&one, &other] {
+        store.insert(job).await.unwrap();
+    }
+    let ids = [unknown.spec.id, one.spec.id, other.spec.id];
+    for (most, is_fault) in [(0, false), (1, true)] {
+        *left.lock().unwrap() = Some(most);
+        let error = store.remove(&ids).await.unwrap_err();
+        assert_eq!(matches!(error, Error::Fault { .. }), is_fault, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_hint_that_an_own_one_hides_is_heard_of_soon() {
+    let map = KeyedMap::default();
+    let store = map.store().await;
+    store.insert(&jobs::job()).await.unwrap();
+    let slots = || map.map().keys().filter(|key| key[0] == b'h').count();
+    // One whose hints stand where those of the first do.
+    let other = loop {
+        let other = map.store().await;
+        let before = slots();
+        other.insert(&jobs::job()).await.unwrap();
+        if before == 1 && slots() == 1 {
+            break other;
+        }
+        map.map().retain(|key, _| key[0] != b'h');
+        store.insert(&jobs::job()).await.unwrap();
+    };
+    store.insert(&jobs::job()).await.unwrap();
+    let mut changes = store.changes();
+    assert_eq!(changes.next().await, Some(Change::Unknown));
+    other.insert(&jobs::job()).await.unwrap();
+    store.insert(&jobs::job()).await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_secs(20), changes.next()).await;
+    assert_eq!(heard.unwrap(), Some(Change::Unknown));
 }

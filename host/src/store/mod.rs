@@ -5,7 +5,7 @@
 //!
 //! # A store of one's own
 //! An engine that keeps values under keys, in order, and changes several of them at once if they are what they were, is a store by
-//! the four methods of `keyed::Keyed` (feature `records`): `keyed::KeyedStore` does the rest. One in a file, from
+//! three methods of `keyed::Keyed`, and one that may be left out (feature `records`): `keyed::KeyedStore` does the rest. One in a file, from
 //! `tests/src/own_store.rs`, which passes the suite:
 #![doc = concat!("```ignore\n", include_str!("../../../tests/src/own_store.rs"), "\n```")]
 

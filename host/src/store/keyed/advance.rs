@@ -38,12 +38,12 @@ impl KeyedStore {
         }
     }
 
-    /// Sets a damaged record aside, so that taking and listing do not meet it again, unless it has changed.
-    pub(super) async fn set_aside(&self, found: &Found, damage: &Damage) -> Result<()> {
+    /// Sets a damaged record aside, so that taking and listing do not meet it again, unless it has changed; says whether it had not.
+    pub(super) async fn set_aside(&self, found: &Found, damage: &Damage) -> Result<bool> {
         tracing::error!(job = %found.id, why = %damage, "a record is damaged and set aside");
         let mut draft = self.draft();
         draft.replace(found.id, Some(found), Some(&found.row.aside()));
-        self.commit(draft).await.map(drop)
+        self.commit(draft).await
     }
 }
 

@@ -35,6 +35,11 @@ impl Draft {
         self.commit.changes.insert(key, None);
     }
 
+    /// The name of the commit, which no other has.
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
     /// Writes what is known only to be under this key once it is committed, and answers with it.
     pub(super) fn stamp(&mut self, key: Bytes) -> Bytes {
         let stamp = self.token.bytes();
@@ -99,15 +104,30 @@ impl KeyedStore {
         }
     }
 
-    /// Whether a commit of which nothing is known left these traces. When that cannot be told either, it did not.
-    async fn are_there(&self, traces: Vec<(Bytes, Option<Bytes>)>) -> bool {
-        let (keys, values): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
-        !keys.is_empty() && self.read_all(keys).await.is_ok_and(|found| found == values)
+    /// Whether a commit of which nothing is known left these traces. When that cannot be told either, it is as if it had not.
+    async fn are_there(&self, traces: Traces) -> bool {
+        let keys = traces.changes.iter().map(|(key, _)| key.clone()).collect();
+        let Ok(found) = self.read_all(keys).await else { return false };
+        let mut is_there = traces.changes.iter().zip(found).map(|((_, value), found)| *value == found);
+        if traces.are_own { is_there.any(|it| it) } else { !traces.changes.is_empty() && is_there.all(|it| it) }
     }
 }
 
-/// What tells that a commit was made: all that it found otherwise and changed, but for what others change all the time.
-fn traces(Commit { expected, changes }: &Commit) -> Vec<(Bytes, Option<Bytes>)> {
-    let is_trace = |key: &Bytes| expected.contains_key(key) && *key != keys::GATE && !key.starts_with(&[keys::HELD]);
-    changes.iter().filter(|(key, _)| is_trace(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+/// What tells that a commit was made.
+struct Traces {
+    changes: Vec<(Bytes, Option<Bytes>)>,
+    /// Whether nobody else writes these values: then one of them is enough, for a commit is made whole, and others may have changed since.
+    are_own: bool,
+}
+
+/// Rows and ends of logs, if it writes some; else all that it found otherwise and changed, but for what others change all the time.
+fn traces(Commit { expected, changes }: &Commit) -> Traces {
+    let found = changes.iter().filter(|(key, _)| expected.contains_key(*key));
+    let found = found.filter(|(key, _)| **key != keys::GATE && !key.starts_with(&[keys::HELD]));
+    let changes: Vec<_> = found.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let is_own = |(key, value): &(Bytes, Option<Bytes>)| {
+        value.is_some() && [keys::JOB, keys::LOG].iter().any(|kind| key.starts_with(&[*kind]))
+    };
+    let own: Vec<_> = changes.iter().filter(|change| is_own(change)).cloned().collect();
+    if own.is_empty() { Traces { changes, are_own: false } } else { Traces { changes: own, are_own: true } }
 }

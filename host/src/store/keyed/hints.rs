@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use tokio::time::Instant;
 
 use super::token::{Handle, Token};
 use super::{Keyed, Order, Range, keys};
@@ -17,8 +18,11 @@ use crate::error::Result;
 use crate::id::JobId;
 use crate::store::Change;
 
-/// Keys that handles write their last hint to. Where two share one, hints may be missed.
+/// Keys that handles write their last hint to. Where two share one, some are heard of late.
 const SLOTS: u8 = 64;
+/// An own hint may stand where another's did that nobody heard of: what may have changed is looked at after so long, and no more often,
+/// for own ones are many.
+const HIDDEN: Duration = Duration::from_secs(2);
 /// How long an engine that says nothing is waited for.
 const REST: Duration = Duration::from_millis(500);
 
@@ -31,7 +35,7 @@ pub(super) fn hint(token: Token, change: Change) -> (Bytes, Bytes) {
 
 /// Hints from now on, `Unknown` first: once it is certain that none is missed after it.
 pub(super) fn changes(keyed: Arc<dyn Keyed>, own: Handle) -> BoxStream<'static, Change> {
-    let listener = Listener { keyed, own, heard: None };
+    let listener = Listener { keyed, own, heard: None, hidden: None };
     let heard = stream::unfold(listener, |mut listener| async {
         let news = listener.next().await;
         Some((stream::iter(news), listener))
@@ -44,6 +48,8 @@ struct Listener {
     own: Handle,
     /// What each slot had; `None`: nothing was heard yet.
     heard: Option<HashMap<Bytes, Bytes>>,
+    /// Since when a hint may be hidden by an own one.
+    hidden: Option<Instant>,
 }
 
 impl Listener {
@@ -71,12 +77,27 @@ impl Listener {
         let (from, to) = (Bytes::copy_from_slice(&prefix), keys::end(&prefix));
         let found = self.keyed.range(Range { from, to, order: Order::Forwards, limit: SLOTS.into() }).await?;
         let found: HashMap<_, _> = found.into_iter().collect();
-        let changes = match &self.heard {
+        let mut changes = match &self.heard {
             None => vec![Change::Unknown],
             Some(heard) => found.iter().filter_map(|(slot, value)| self.news(heard.get(slot), value)).collect(),
         };
+        if self.heard.as_ref().is_some_and(|heard| found.iter().any(|(slot, value)| self.hides(heard.get(slot), value)))
+        {
+            self.hidden.get_or_insert_with(Instant::now);
+        }
+        if self.hidden.is_some_and(|since| since.elapsed() >= HIDDEN) {
+            changes.push(Change::Unknown);
+        }
+        if changes.contains(&Change::Unknown) {
+            self.hidden = None;
+        }
         self.heard = Some(found);
         Ok(changes)
+    }
+
+    /// Whether between these two, which are own, there may have been another's.
+    fn hides(&self, before: Option<&Bytes>, now: &Bytes) -> bool {
+        before != Some(now) && read(now).is_some_and(|(token, _)| token.handle() == self.own)
     }
 
     /// What it means that a slot had the one and has the other.

@@ -87,6 +87,11 @@ pub(super) fn short(text: &[u8]) -> [u8; 32] {
     *Digest::of(text).as_bytes()
 }
 
+/// The key of a job in an index.
+pub(super) fn key_of(index: &[u8], id: JobId) -> Bytes {
+    [index, id.as_bytes()].concat().into()
+}
+
 /// The job whose id a key ends with.
 pub(super) fn job_at_end(key: &[u8]) -> Option<JobId> {
     key.last_chunk().copied().map(JobId::from_bytes)

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::draft::Draft;
 use super::read::{Pages, strange};
 use super::tally::signed;
+use super::token::Token;
 use super::tries::Tries;
 use super::{KeyedStore, keys};
 use crate::attempt::LogEntry;
@@ -31,6 +32,8 @@ pub(super) struct End {
     pub(super) bytes: u64,
     /// Whose they are.
     principal: Option<String>,
+    /// Who wrote this, so that it is told from an end as far on that somebody else wrote; not in those of earlier versions.
+    by: Option<Token>,
 }
 
 impl End {
@@ -41,6 +44,7 @@ impl End {
         to.number(self.lines);
         to.number(self.bytes);
         to.optional(self.principal.as_deref(), Encoder::text);
+        to.optional(self.by, |to, by| to.raw(&by.to_bytes()));
         to.seal()
     }
 
@@ -52,6 +56,11 @@ impl End {
             lines: from.number()?,
             bytes: from.number()?,
             principal: from.optional(|from| from.text().map(str::to_owned))?,
+            by: if from.is_empty() {
+                None
+            } else {
+                from.optional(Decoder::array::<16>)?.and_then(|by| Token::read(&by))
+            },
         })
     }
 }
@@ -59,7 +68,8 @@ impl End {
 impl Draft {
     /// A new job has a log of no lines.
     pub(super) fn begin_log(&mut self, id: JobId, name: &[u8], principal: Option<&str>) {
-        let end = End { name: name.to_owned(), lines: 0, bytes: 0, principal: principal.map(str::to_owned) };
+        let (name, principal, by) = (name.to_owned(), principal.map(str::to_owned), Some(self.token()));
+        let end = End { name, lines: 0, bytes: 0, principal, by };
         self.put(keys::log(id), end.to_bytes());
     }
 }
@@ -76,6 +86,7 @@ impl KeyedStore {
                 end.lines += piece.len() as u64;
             }
             end.bytes += more;
+            end.by = Some(draft.token());
             draft.expect(keys::log(id), Some(raw));
             draft.put(keys::log(id), end.to_bytes());
             draft.count(end.principal.as_deref(), |tally| tally.stored += signed(more));

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::{Change, Depth, Heartbeat, Inserted, Note, Query, Store, Take, Taken};
 use crate::attempt::LogEntry;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{JobId, WorkerId};
 use crate::job::{Counts, Job, State, Summary};
 use crate::lanes::{Load, Round};
@@ -25,6 +25,7 @@ use crate::time::Timestamp;
 mod advance;
 mod blobs;
 mod counts;
+mod doubts;
 mod draft;
 mod format;
 mod get;
@@ -48,6 +49,7 @@ mod tries;
 mod turn;
 mod workers;
 
+use self::doubts::Doubts;
 use self::token::Tokens;
 
 /// An engine that keeps values under keys, both of them bytes: what [`KeyedStore`] needs of it to be a store.
@@ -61,7 +63,7 @@ use self::token::Tokens;
 ///
 /// So that it is within what most engines take: no more than 256 keys are read at once, and a commit has at most about a hundred keys and
 /// 1 MiB, beyond what one append to a log brings. Keys are at most some 2 KiB long, unless a note or blob has a longer name, and
-/// values some 100 KiB, unless a job has about as many labels, and as long ones, as it may: then 300. An
+/// values some 100 KiB, unless a job has about as many labels and grants, and as long ones, as it may: then 450. An
 /// engine that has other things, too, puts a prefix of its own before our keys.
 ///
 /// An example is in [the documentation of stores](super), on an engine of a file.
@@ -135,6 +137,7 @@ pub struct KeyedStore {
     round: Round,
     /// Takes of one handle would only be in each other's way.
     taking: Semaphore,
+    doubts: Doubts,
 }
 
 impl KeyedStore {
@@ -157,6 +160,7 @@ impl KeyedStore {
             clock: Clock::system(),
             round: Round::default(),
             taking: Semaphore::new(1),
+            doubts: Doubts::default(),
         };
         store.mark().await?;
         Ok(store)
@@ -194,7 +198,12 @@ impl Store for KeyedStore {
     async fn remove(&self, ids: &[JobId]) -> Result<u64> {
         let mut count = 0;
         for id in ids {
-            count += u64::from(self.forget(*id).await?);
+            match self.forget(*id).await {
+                Ok(was_there) => count += u64::from(was_there),
+                // Some are gone, which no other error may say.
+                Err(error) if count > 0 => return Err(Error::fault("store", error)),
+                Err(error) => return Err(error),
+            }
         }
         Ok(count)
     }

@@ -13,6 +13,9 @@ use crate::store::record::{Record, status_code};
 use crate::store::{Filter, Query};
 use crate::time::Timestamp;
 
+/// Rows that are read at once, which may be large.
+const ROWS: usize = 32;
+
 impl KeyedStore {
     /// Reads what `query` asks for. Damaged records are left out: `get` says what is wrong with each.
     pub(super) async fn list(&self, query: &Query) -> Result<Vec<Summary>> {
@@ -57,7 +60,7 @@ impl KeyedStore {
     ) -> Result<(Vec<Record>, Option<JobId>)> {
         let (mut ids, mut end) = (Vec::new(), None);
         for prefix in indexes {
-            let below = before.map_or_else(|| keys::end(prefix), |id| [&prefix[..], id.as_bytes()].concat().into());
+            let below = before.map_or_else(|| keys::end(prefix), |id| keys::key_of(prefix, id));
             let mut pages = Pages::between(prefix.clone(), below).backwards();
             let some = pages.next(self, step).await?;
             let some: Vec<_> = some.iter().filter_map(|(key, _)| keys::job_at_end(key)).collect();
@@ -70,7 +73,13 @@ impl KeyedStore {
         ids.retain(|id| end.is_none_or(|end| *id >= end));
         ids.sort_unstable_by(|one, other| other.cmp(one));
         ids.dedup();
-        Ok((self.records(&ids).await?, end))
+        let (records, gone) = self.records(&ids).await?;
+        let mut keys = Vec::new();
+        for prefix in indexes.iter().filter(|prefix| prefix[..] != [keys::JOB]) {
+            keys.extend(gone.iter().map(|id| (*id, keys::key_of(prefix, *id))));
+        }
+        self.strike_gone(keys).await;
+        Ok((records, end))
     }
 
     async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<Summary>> {
@@ -79,19 +88,40 @@ impl KeyedStore {
         while found.len() < limit && !pages.is_over() {
             let some = pages.next(self, limit - found.len()).await?;
             let ids: Vec<_> = some.iter().filter_map(|(key, _)| keys::job_at_end(key)).collect();
-            found.extend(self.records(&ids).await?.into_iter().map(|record| record.summary()));
+            let (records, gone) = self.records(&ids).await?;
+            found.extend(records.into_iter().map(|record| record.summary()));
+            let of = |(key, _): (Bytes, Bytes)| Some((keys::job_at_end(&key)?, key));
+            self.strike_gone(some.into_iter().filter_map(of).filter(|(id, _)| gone.contains(id)).collect()).await;
         }
         Ok(found)
     }
 
-    /// Those of these jobs that are there and can be read.
-    async fn records(&self, ids: &[JobId]) -> Result<Vec<Record>> {
-        let rows = self.read_all(ids.iter().copied().map(keys::job).collect()).await?;
-        let found = ids.iter().zip(rows).filter_map(|(id, raw)| {
-            let record = Found::read(*id, raw?).and_then(|found| found.record());
-            record.inspect_err(|why| tracing::warn!(job = %id, %why, "a damaged record is left out of a list")).ok()
-        });
-        Ok(found.collect())
+    /// Those of these jobs that are there and can be read, and those that are not there.
+    async fn records(&self, ids: &[JobId]) -> Result<(Vec<Record>, Vec<JobId>)> {
+        let (mut records, mut gone) = (Vec::new(), Vec::new());
+        for some in ids.chunks(ROWS) {
+            let rows = self.read_all(some.iter().copied().map(keys::job).collect()).await?;
+            for (id, raw) in some.iter().zip(rows) {
+                match raw.map(|raw| Found::read(*id, raw).and_then(|found| found.record())) {
+                    None => gone.push(*id),
+                    Some(Ok(record)) => records.push(record),
+                    Some(Err(why)) => tracing::warn!(job = %id, %why, "a damaged record is left out of a list"),
+                }
+            }
+        }
+        Ok((records, gone))
+    }
+
+    /// Takes keys out of indexes whose job is not there: of one whose row could not be read when it was removed.
+    async fn strike_gone(&self, gone: Vec<(JobId, Bytes)>) {
+        for (id, key) in gone {
+            let mut draft = self.draft();
+            draft.expect(keys::job(id), None);
+            draft.delete(key);
+            if let Err(error) = self.commit(draft).await {
+                tracing::debug!(error = error.chain(), "a key of a job that is not there stays until it is met again");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::slice::Iter;
 
 use bytes::Bytes;
 
+use super::doubts::Doubt;
 use super::draft::Draft;
 use super::groups::Look;
 use super::row::Found;
@@ -11,6 +12,7 @@ use super::take::{Progress, Went};
 use super::turn::{Lost, Turn};
 use super::{KeyedStore, keys};
 use crate::error::{Error, Result};
+use crate::id::JobId;
 use crate::job::{Owner, Phase, State};
 use crate::lanes::Group;
 use crate::store::codec::Damage;
@@ -19,13 +21,15 @@ use crate::store::{INPUTS, Take, UNREADABLE};
 
 /// Jobs that one commit starts.
 const BATCH: usize = 8;
+/// Bytes of their rows: with what becomes of them that is twice as much.
+const BYTES: usize = 256 << 10;
 
 /// A job that was decided on.
 #[derive(Debug)]
-struct Start {
+pub(super) struct Start {
     /// As it will be.
-    found: Found,
-    record: Record,
+    pub(super) found: Found,
+    pub(super) record: Record,
 }
 
 /// Jobs that are started together.
@@ -48,14 +52,17 @@ impl KeyedStore {
         turns: &mut Iter<'_, Turn>,
         progress: &mut Progress,
     ) -> Result<Went> {
-        let some: Vec<&Turn> = turns.by_ref().take(BATCH.min(progress.left(take))).collect();
-        let rows = self.read_all(some.iter().map(|turn| keys::job(turn.id)).collect()).await?;
+        let (some, mut bytes) = (turns.clone().take(BATCH.min(progress.left(take))), 0);
+        let rows = self.read_all(some.clone().map(|turn| keys::job(turn.id)).collect()).await?;
         let (draft, went) = (self.draft(), Went::Nowhere);
         let mut batch = Batch { draft, starts: Vec::new(), inputs: progress.inputs, went, is_bounded: false };
-        for (turn, raw) in some.into_iter().zip(rows) {
-            if batch.inputs >= INPUTS {
+        for (turn, raw) in some.zip(rows) {
+            bytes += raw.as_ref().map_or(0, Bytes::len);
+            // What is left is of the next commit.
+            if batch.inputs >= INPUTS || bytes > BYTES && !batch.starts.is_empty() {
                 break;
             }
+            turns.next();
             self.decide(take, look, turn, raw, &mut batch).await?;
         }
         let Batch { mut draft, starts, went, is_bounded, .. } = batch;
@@ -66,10 +73,19 @@ impl KeyedStore {
             draft.expect(keys::GATE, look.gate.take());
             look.gate = Some(draft.stamp(keys::GATE));
         }
-        if !self.commit(draft).await? {
-            return Ok(Went::Beaten);
+        match self.commit(draft).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Went::Beaten),
+            Err(error) => {
+                if matches!(error, Error::Fault { .. }) {
+                    starts.iter().for_each(|start| self.doubt(take, start.found.id, start.record.state()));
+                }
+                return Err(error);
+            }
         }
         for start in starts {
+            // Whether it was this commit or one before.
+            self.doubts.forget(start.found.id);
             self.hand_over(take, start, progress).await;
         }
         Ok(if went == Went::Beaten { went } else { Went::On })
@@ -92,7 +108,7 @@ impl KeyedStore {
             Ok(record) => record,
             Err(damage) => {
                 batch.went = Went::On;
-                return self.set_aside(&found, &damage).await;
+                return self.set_aside(&found, &damage).await.map(drop);
             }
         };
         let Some(next) = next(&record, turn, take) else {
@@ -138,7 +154,7 @@ impl KeyedStore {
     }
 
     /// Adds a started job with its input, or a settled one, to what was taken.
-    async fn hand_over(&self, take: &Take, start: Start, progress: &mut Progress) {
+    pub(super) async fn hand_over(&self, take: &Take, start: Start, progress: &mut Progress) {
         let Start { found, record } = start;
         if !matches!(record.state().phase, Phase::Running { .. }) {
             progress.taken.settled.push(found.id);
@@ -160,13 +176,23 @@ impl KeyedStore {
         } else {
             tracing::error!(job = %id, error = error.chain(), "the input of a job cannot be read; trying again soon");
             match state.release(take.worker, take.now.plus(UNREADABLE)) {
-                Ok(next) => self.swap(id, &next).await,
-                Err(_) => Ok(()),
+                Ok(next) => self.swap(id, &next).await.map(|()| true),
+                Err(_) => Ok(true),
             }
         };
-        if let Err(error) = given_back {
-            tracing::error!(job = %id, error = error.chain(), "it could not be given back, and waits for this process to end");
+        match given_back {
+            Ok(true) => return,
+            Ok(false) => tracing::debug!(job = %id, "it has changed meanwhile; looking again soon"),
+            Err(error) => {
+                tracing::error!(job = %id, error = error.chain(), "it could not be given back; looking again soon");
+            }
         }
+        self.doubt(take, id, state);
+    }
+
+    /// The job may run on the worker, which does not hear of it yet.
+    fn doubt(&self, take: &Take, id: JobId, state: &State) {
+        self.doubts.add(Doubt::of(id, state, take));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::lanes::Bounds;
 use crate::store::record::corrupt;
-use crate::store::{INPUTS, Take, Taken};
+use crate::store::{INPUTS, Take, Taken, UNREADABLE};
 use crate::time::Timestamp;
 
 /// What a take has come to so far.
@@ -24,6 +24,11 @@ impl Progress {
     pub(super) fn left(&self, take: &Take) -> usize {
         let limit = if self.inputs < INPUTS { take.limit } else { 0 };
         limit.saturating_sub(self.taken.started.len() + self.taken.settled.len())
+    }
+
+    /// Whether nothing was started or settled.
+    fn is_nothing(&self) -> bool {
+        self.taken.started.is_empty() && self.taken.settled.is_empty()
     }
 }
 
@@ -42,11 +47,16 @@ impl KeyedStore {
     pub(super) async fn start_due(&self, take: &Take) -> Result<Taken> {
         let _alone = self.taking.acquire().await.map_err(|error| Error::fault("store", error))?;
         let mut progress = Progress::default();
-        let next = self.start_all(take, &mut progress).await;
+        let next = match self.settle_doubts(take, &mut progress).await {
+            Ok(()) if progress.is_nothing() => self.start_all(take, &mut progress).await,
+            settled => settled.map(|()| Some(take.now)),
+        };
         progress.taken.next_due = match next {
+            // What is in doubt is looked at again soon.
+            Ok(next) if self.doubts.are_left(take) => next.into_iter().chain([take.now.plus(UNREADABLE)]).min(),
             Ok(next) => next,
-            // Those that were started must reach their worker.
-            Err(error) if !progress.taken.started.is_empty() => {
+            // Those that were started must reach their worker, and those that were settled whoever waits for them.
+            Err(error) if !progress.is_nothing() => {
                 tracing::warn!(error = error.chain(), "a take was cut short");
                 Some(take.now)
             }

@@ -22,8 +22,18 @@ impl KeyedStore {
         if !self.commit(draft).await? {
             return Err(strange());
         }
-        self.forget_dead(now.minus(FORGOTTEN)).await?;
-        Ok(Heartbeat { lost_jobs: !self.lost(worker, now).await?.is_empty() })
+        // It is written that the worker lives, whatever comes after.
+        if let Err(error) = self.forget_dead(now.minus(FORGOTTEN)).await {
+            tracing::warn!(error = error.chain(), "workers that have long been dead are forgotten later");
+        }
+        let lost_jobs = match self.lost(worker, now).await {
+            Ok(lost) => !lost.is_empty(),
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "it is not known whose worker is dead; a take looks again");
+                true
+            }
+        };
+        Ok(Heartbeat { lost_jobs })
     }
 
     pub(super) async fn part(&self, worker: WorkerId) -> Result<()> {

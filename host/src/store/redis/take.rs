@@ -56,6 +56,23 @@ impl Progress {
 impl RedisStore {
     pub(super) async fn start_due(&self, take: &Take) -> Result<Taken> {
         let mut progress = Progress::default();
+        let next = match self.start_all(take, &mut progress).await {
+            Ok(()) => self.next_due(take).await,
+            Err(error) => Err(error),
+        };
+        progress.taken.next_due = match next {
+            Ok(next) => next,
+            Err(error) if progress.taken.started.is_empty() && progress.taken.settled.is_empty() => return Err(error),
+            // Those that were started must reach their worker, and those that were settled whoever waits for them.
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "a take was cut short");
+                Some(take.now)
+            }
+        };
+        Ok(progress.taken)
+    }
+
+    async fn start_all(&self, take: &Take, progress: &mut Progress) -> Result<()> {
         for _ in 0..ROUNDS {
             let left = progress.left(take);
             if left == 0 {
@@ -67,15 +84,7 @@ impl RedisStore {
             };
             (progress.moved, progress.tried, progress.beaten) = (false, 0, 0);
             for turns in turns.chunks(BATCH) {
-                if let Err(error) = self.start_batch(take, turns, &mut progress).await {
-                    // Those that were started must reach their worker.
-                    if progress.taken.started.is_empty() {
-                        return Err(error);
-                    }
-                    tracing::warn!(error = error.chain(), "a take was cut short");
-                    progress.taken.next_due = Some(take.now);
-                    return Ok(progress.taken);
-                }
+                self.start_batch(take, turns, progress).await?;
                 if progress.left(take) == 0 {
                     break;
                 }
@@ -84,15 +93,7 @@ impl RedisStore {
                 break;
             }
         }
-        match self.next_due(take).await {
-            Ok(next) => progress.taken.next_due = next,
-            Err(error) if progress.taken.started.is_empty() => return Err(error),
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "it is not known when the next job falls due; looking again");
-                progress.taken.next_due = Some(take.now);
-            }
-        }
-        Ok(progress.taken)
+        Ok(())
     }
 
     /// The turn of this one job, if it is due.
