@@ -106,6 +106,10 @@ pub(super) async fn thousand(local: Local) {
     let [first, .., last] = &handles[..] else { panic!("a thousand") };
     let (first, last) = (first.metadata().await.unwrap(), last.metadata().await.unwrap());
     assert_eq!((first.module, first.options.module_name), (last.module, last.options.module_name.clone()));
-    assert_eq!(last.options.module_name, Some(guest::alias().to_string()), "the name stays, though it is looked up once");
+    assert_eq!(
+        last.options.module_name,
+        Some(guest::alias().to_string()),
+        "the name stays, though it is looked up once"
+    );
     tokio::time::timeout(LONG, local.host().idle()).await.unwrap();
 }
