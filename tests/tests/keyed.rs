@@ -344,9 +344,9 @@ async fn lines_are_not_taken_for_the_same_lines_of_somebody_else() {
     map.store().await.insert(&job).await.unwrap();
     let engine = Overtaken { map: map.clone(), line: Mutex::new(Some((id, line.clone()))), ..Overtaken::default() };
     let store = KeyedStore::open(engine).await.unwrap();
-    let error = store.append_log(id, &[line.clone()]).await.unwrap_err();
+    let error = store.append_log(id, std::slice::from_ref(&line)).await.unwrap_err();
     assert!(matches!(error, Error::Fault { .. }), "{error}");
-    store.append_log(id, &[line.clone()]).await.unwrap();
+    store.append_log(id, std::slice::from_ref(&line)).await.unwrap();
     assert_eq!(store.read_log(id, 0, 9).await.unwrap(), [line.clone(), line]);
 }
 
