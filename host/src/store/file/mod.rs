@@ -103,8 +103,10 @@ impl FileStore {
         self.workers.is_alive(worker)
     }
 
-    /// Whether a process that ends may leave it as it is, which is faster than to close it. What nobody waits for may be lost.
-    pub(crate) fn may_be_left(&self) -> bool {
+    /// Whether a process that ends may leave it as it is, by `std::mem::forget`, which is faster than to close it. What nobody waits for
+    /// may be lost.
+    #[must_use]
+    pub fn may_be_left(&self) -> bool {
         self.writer.may_be_left() && !self.workers.has_handle()
     }
 
