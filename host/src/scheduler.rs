@@ -10,6 +10,7 @@ use crate::ahead::is_light;
 use crate::builder::Takes;
 use crate::error::{Error, Result};
 use crate::host::Inner;
+use crate::id::JobId;
 use crate::job::{Job, Owner, Spec, State};
 use crate::place::Places;
 use crate::queue::Turn;
@@ -228,6 +229,11 @@ impl Inner {
         match taken {
             Ok(taken) => {
                 let none = taken.started.is_empty() && taken.settled.is_empty();
+                let is_mine = |id: &JobId| *id == turn.id;
+                if !none && !taken.started.iter().map(|job| &job.spec.id).chain(&taken.settled).any(is_mine) {
+                    // What a take before this one had started without a word came first.
+                    self.own().push(turn);
+                }
                 // An answer with something in it, so that the caller asks again for the next.
                 let settled = if none { vec![turn.id] } else { taken.settled };
                 Ok(Taken { started: taken.started, settled, next_due: self.own().next_due() })
