@@ -57,7 +57,7 @@ use self::token::Tokens;
 /// # Contract
 /// What was committed before a read began is seen by it, through whichever handle; a read of several keys need not be of one moment.
 /// What a commit was answered `true` for survives what the engine says it survives. An error is
-/// [`Error::Fault`](crate::Error::Fault) when the commit may have been made, and any other when it was not. To drop a future before it
+/// [`Error::Fault`] when the commit may have been made, and any other when it was not. To drop a future before it
 /// is ready leaves a commit made or not made, never half. Methods may be called at once from many tasks, and from other processes where
 /// the engine is shared. They block no thread: what does goes to `tokio::task::spawn_blocking`.
 ///
