@@ -27,7 +27,6 @@ use crate::otel;
 use crate::payload::Payload;
 use crate::policies::Policies;
 use crate::queue::Queue;
-use crate::quota::TenantUsage;
 use crate::request::Request;
 use crate::running::Running;
 use crate::sandbox::Sandbox;
@@ -315,14 +314,6 @@ impl Host {
     #[must_use]
     pub fn worker(&self) -> WorkerId {
         self.inner.worker
-    }
-
-    /// What a tenant has and has used, and how much it may.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn usage_of(&self, tenant: &str) -> Result<TenantUsage> {
-        self.inner.tenants.usage(tenant, self.inner.now()).await
     }
 
     /// Who may ask it over a network. Every host on its store knows the same tokens.

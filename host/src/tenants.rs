@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::error::Result;
+use crate::host::Host;
 use crate::id::WorkerId;
 use crate::job::Counts;
 use crate::quota::{Held, Quota, Quotas, TenantUsage, day};
@@ -73,6 +74,16 @@ pub(crate) struct Coming<'a> {
     name: String,
     load: Load,
     _inside: Option<OwnedRwLockReadGuard<()>>,
+}
+
+impl Host {
+    /// What a tenant has and has used, and how much it may.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn usage_of(&self, tenant: &str) -> Result<TenantUsage> {
+        self.inner.tenants.usage(tenant, self.inner.now()).await
+    }
 }
 
 impl Drop for Coming<'_> {
