@@ -128,8 +128,16 @@ impl Door {
         }
         if let Some(path) = FunctionPath::of_call(&parts) {
             // To a call, which is short, the router and its boxes are a tenth of all it costs.
+            let path = match path {
+                Ok(path) => path,
+                Err(refused) => {
+                    // Left unread, it could end the connection without a word to who sends the next request on it.
+                    drop(body::read(body, &parts.headers, app.budget(), app.limits()).await);
+                    return Err(refused);
+                }
+            };
             let query = Query::of(parts.uri.query().unwrap_or_default());
-            let answering = call::call(State(app), caller, path?, query, Request::from_parts(parts, body));
+            let answering = call::call(State(app), caller, path, query, Request::from_parts(parts, body));
             let answer = Box::pin(answering).await;
             drop(place);
             return answer;
