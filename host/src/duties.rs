@@ -242,8 +242,8 @@ async fn listen(host: Weak<Inner>, mut changes: futures::stream::BoxStream<'stat
             Err(_) => inner.look_at_what_is_waited_for(),
         }
         drop(inner);
-        // A busy neighbour must not keep this host busy looking: it rests longer than it looked.
-        tokio::time::sleep(LOOK.max(began.elapsed() * 4)).await;
+        // A busy neighbour must not keep this host busy looking: it rests longer than it looked, unless it ends.
+        closing.run_until_cancelled(tokio::time::sleep(LOOK.max(began.elapsed() * 4))).await;
     }
 }
 

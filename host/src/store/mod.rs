@@ -287,3 +287,20 @@ const UNREADABLE: Duration = Duration::from_secs(1);
 fn logged(entries: &[LogEntry]) -> u64 {
     entries.iter().map(|entry| entry.message.len() as u64).sum()
 }
+
+/// Lines in the pieces that an engine keeps them in: each of so many at most, and so many bytes of their messages, or of one line.
+#[cfg(feature = "records")]
+fn pieces(mut entries: &[LogEntry], lines: usize, most: usize) -> Vec<&[LogEntry]> {
+    let mut pieces = Vec::new();
+    while !entries.is_empty() {
+        let mut bytes = 0;
+        let fits = entries.iter().take(lines).take_while(|entry| {
+            bytes += entry.message.len();
+            bytes <= most
+        });
+        let (piece, rest) = entries.split_at(fits.count().max(1));
+        pieces.push(piece);
+        entries = rest;
+    }
+    pieces
+}

@@ -12,8 +12,8 @@ use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::store::codec::{Damage, Decoder, Encoder};
-use crate::store::logged;
 use crate::store::record::{corrupt, read_log, write_log};
+use crate::store::{logged, pieces};
 
 const END: u8 = 1;
 /// Lines of one piece, and bytes of their messages.
@@ -80,7 +80,7 @@ impl KeyedStore {
         loop {
             let (raw, mut end) = self.end_of(id).await?;
             let (more, mut draft) = (logged(entries), self.draft());
-            for piece in pieces(entries) {
+            for piece in pieces(entries, LINES, BYTES) {
                 let count = (piece.len() as u64).to_be_bytes();
                 draft.put(keys::lines(&end.name, end.lines), [&count[..], &write_log(piece)].concat());
                 end.lines += piece.len() as u64;
@@ -127,22 +127,6 @@ impl KeyedStore {
         let end = End::read(&raw).map_err(|damage| corrupt((id, damage)))?;
         Ok((raw, end))
     }
-}
-
-/// Lines in the pieces they are kept in.
-fn pieces(mut entries: &[LogEntry]) -> Vec<&[LogEntry]> {
-    let mut pieces = Vec::new();
-    while !entries.is_empty() {
-        let mut bytes = 0;
-        let fits = entries.iter().take(LINES).take_while(|entry| {
-            bytes += entry.message.len();
-            bytes <= BYTES
-        });
-        let (piece, rest) = entries.split_at(fits.count().max(1));
-        pieces.push(piece);
-        entries = rest;
-    }
-    pieces
 }
 
 /// The lines of a piece, and the number of the first.

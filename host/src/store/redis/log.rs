@@ -10,7 +10,7 @@ use super::{fault, scripts};
 use crate::attempt::LogEntry;
 use crate::error::{Error, Result};
 use crate::id::JobId;
-use crate::store::{logged, record};
+use crate::store::{logged, pieces, record};
 
 /// Lines of one piece, and bytes of their messages. Whoever reads a few lines reads the whole of a piece.
 const LINES: usize = 256;
@@ -21,7 +21,7 @@ const READ: usize = 1 << 20;
 impl RedisStore {
     pub(super) async fn append(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
         let mut args = vec![self.handle.clone(), own(id.as_bytes()), random(), decimal(logged(entries))];
-        for piece in pieces(entries) {
+        for piece in pieces(entries, LINES, BYTES) {
             args.extend([decimal(piece.len()), record::write_log(piece).into()]);
         }
         let added = self.main.run(&scripts::APPEND, &args).await?;
@@ -51,22 +51,6 @@ impl RedisStore {
             }
         }
     }
-}
-
-/// Lines in the pieces they are kept in.
-fn pieces(mut entries: &[LogEntry]) -> Vec<&[LogEntry]> {
-    let mut pieces = Vec::new();
-    while !entries.is_empty() {
-        let mut bytes = 0;
-        let fits = entries.iter().take(LINES).take_while(|entry| {
-            bytes += entry.message.len();
-            bytes <= BYTES
-        });
-        let (piece, rest) = entries.split_at(fits.count().max(1));
-        pieces.push(piece);
-        entries = rest;
-    }
-    pieces
 }
 
 /// The lines of a piece, and the number of the first.
