@@ -84,8 +84,12 @@ fn a_second_one_ends_at_once_though_the_store_hangs() {
     signal(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     drop(hang);
-    // As the job of a killed worker: whoever cares has it run again, or stopped.
-    folder.run(["cancel", &id]).succeeded();
+    // As the job of a killed worker: whoever cares has it run again, or stopped. A server may have got what the first
+    // signal asked for, and does that itself once its store answers.
+    let stopped = folder.run(["cancel", &id]);
+    if !OVER_HTTP {
+        stopped.succeeded();
+    }
     assert_eq!(folder.status(&id)["status"], "cancelled");
 }
 
