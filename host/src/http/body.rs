@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http_body::Body as _;
@@ -20,8 +20,6 @@ use crate::payload::{JSON, Payload};
 
 /// So many bytes give a sender a second more.
 const PACE: u64 = 64 << 10;
-/// How long a sender of too much may go on sending.
-const LINGER: Duration = Duration::from_secs(1);
 /// JSON above this is checked on a thread that may block.
 const LARGE: usize = 256 << 10;
 
@@ -85,22 +83,16 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Refuses at once what says that it is too long, or packed: nothing here unpacks what strangers send.
-    pub(super) async fn of(body: Body, headers: &HeaderMap, most: u64, limits: &HttpLimits) -> Result<Self> {
+    pub(super) fn of(body: Body, headers: &HeaderMap, most: u64, limits: &HttpLimits) -> Result<Self> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
             let why = "a body is taken as it is: no Content-Encoding but identity";
             return Err(Error::request(Misuse::BadMediaType, why).into());
         }
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let mut pieces =
-            Self { stream: body.into_data_stream(), most, read: 0, began: Instant::now(), span: limits.body };
         if length.is_some_and(|length| length > most) {
-            // Who expects to be told whether to go on is told not to.
-            if !headers.contains_key(EXPECT) {
-                pieces.discard().await;
-            }
             return Err(too_large(most));
         }
-        Ok(pieces)
+        Ok(Self { stream: body.into_data_stream(), most, read: 0, began: Instant::now(), span: limits.body })
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
@@ -119,16 +111,9 @@ impl Pieces {
         };
         self.read += piece.len() as u64;
         if self.read > self.most {
-            self.discard().await;
             return Err(too_large(self.most));
         }
         Ok(Some(piece))
-    }
-
-    /// Reads on for a moment and keeps nothing: a sender whose connection is closed on it does not hear why.
-    async fn discard(&mut self) {
-        let end = Instant::now() + LINGER;
-        while let Ok(Some(Ok(_))) = tokio::time::timeout_at(end, self.stream.next()).await {}
     }
 }
 
@@ -143,7 +128,7 @@ pub(super) async fn read(
     budget: &Budget,
     limits: &HttpLimits,
 ) -> Result<(Bytes, Share)> {
-    let mut pieces = Pieces::of(body, headers, limits.body_bytes, limits).await?;
+    let mut pieces = Pieces::of(body, headers, limits.body_bytes, limits)?;
     let mut share = budget.open();
     let Some(first) = pieces.next().await? else { return Ok((Bytes::new(), share)) };
     share.grow(first.len() as u64)?;

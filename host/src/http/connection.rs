@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -16,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::accept::Serving;
 use super::access::Peer;
 use super::explaining::Explaining;
+use super::leftover::Leftover;
 use super::patience::{Pace, Patient, Phase};
 
 /// Answers what comes over `io` until it closes; when the drain begins, after the request that is being answered.
@@ -26,11 +28,15 @@ where
     let Serving { door, limits, drain, metrics, .. } = serving;
     let pace = Pace::default();
     let answering = pace.clone();
+    let leftover = Leftover::default();
     let answer = service_fn(move |request: Request<Incoming>| {
         answering.set(Phase::Busy);
-        let (door, pace) = (door.clone(), answering.clone());
+        let (door, pace, leftover) = (door.clone(), answering.clone(), leftover.clone());
         async move {
-            let response = door.answer(request.map(Body::new), peer).await;
+            let mut response = door.answer(leftover.lend(request).map(Body::new), peer).await;
+            if !leftover.is_read().await {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<Response<Paced>, Infallible>(response.map(|body| Paced { body, pace }))
         }
     });

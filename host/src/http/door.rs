@@ -105,7 +105,9 @@ impl Door {
 
     /// An answer, whatever happens: a bug met by one request costs no other.
     async fn answered(self, request: Request, access: &mut Access) -> Response {
-        match AssertUnwindSafe(self.admitted(request, access)).catch_unwind().await {
+        // Boxed: each of the futures around it would be its size twice over, and is moved about.
+        let admitted = Box::pin(self.admitted(request, access));
+        match AssertUnwindSafe(admitted).catch_unwind().await {
             Ok(answer) => answer.into_response(),
             Err(_panic) => Problem(Error::request(Misuse::Panic, "this request met a bug of au-host")).into_response(),
         }
@@ -128,17 +130,8 @@ impl Door {
         }
         if let Some(path) = FunctionPath::of_call(&parts) {
             // To a call, which is short, the router and its boxes are a tenth of all it costs.
-            let path = match path {
-                Ok(path) => path,
-                Err(refused) => {
-                    // Left unread, it could end the connection without a word to who sends the next request on it.
-                    drop(body::read(body, &parts.headers, app.budget(), app.limits()).await);
-                    return Err(refused);
-                }
-            };
             let query = Query::of(parts.uri.query().unwrap_or_default());
-            let answering = call::call(State(app), caller, path, query, Request::from_parts(parts, body));
-            let answer = Box::pin(answering).await;
+            let answer = call::call(State(app), caller, path?, query, Request::from_parts(parts, body)).await;
             drop(place);
             return answer;
         }

@@ -40,6 +40,7 @@ mod health;
 mod job;
 mod jobs;
 mod json;
+mod leftover;
 mod listen;
 mod logs;
 mod metrics;

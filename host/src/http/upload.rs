@@ -98,7 +98,7 @@ async fn take(app: &App, wanted: Wanted, headers: &HeaderMap, body: Body) -> Res
     if form {
         return Err(Error::request(Misuse::BadMediaType, "the body must be the module itself, and not a form").into());
     }
-    let pieces = Pieces::of(body, headers, app.limits().upload_bytes, app.limits()).await?;
+    let pieces = Pieces::of(body, headers, app.limits().upload_bytes, app.limits())?;
     let spooled = spool(app, pieces).await?;
     if wanted.digest.is_some_and(|digest| digest != spooled.digest) {
         return Err(other_digest());

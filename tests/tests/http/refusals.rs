@@ -1,8 +1,10 @@
 //! What is refused before a handler sees it, or because it cannot be read.
 
+use std::io::Write as _;
+
 use reqwest::Method;
 
-use super::served::Served;
+use super::served::{Served, read_all};
 use super::*;
 
 /// The status and code of a refusal that came over a bare connection, which is a whole problem document.
@@ -234,6 +236,40 @@ async fn h3_lines_that_end_in_a_line_feed_alone_are_one_request() {
     ] {
         let answer = served.raw(head).await;
         assert!(answer.matches("HTTP/1.1 ").count() == 1 && answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_on_after_a_refusal_whose_body_nobody_read() {
+    let served = Served::new().await;
+    for head in ["POST /v1/nothing", "POST /v1/call/no+name/echo", "POST /healthz", "GET /v1/jobs?nonsense=1"] {
+        let mut stream = served.connect();
+        let mut send = |text: &str| {
+            stream.write_all(text.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        send(&format!("{head} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\n\r\n"));
+        send(&"x".repeat(100_000));
+        send(&"y".repeat(100_000));
+        send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let answers = read_all(&mut stream);
+        assert!(answers.starts_with("HTTP/1.1 4"), "{answers}");
+        assert_eq!(
+            (answers.matches("HTTP/1.1 ").count(), answers.matches("HTTP/1.1 200").count()),
+            (2, 1),
+            "{answers}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_so_where_its_connection_cannot_go_on() {
+    let served = Served::new().await;
+    let head = "POST /v1/nothing HTTP/1.1\r\nhost: localhost\r\n";
+    // One whose body does not end, and one who waits to be told to send it: neither is asked for it.
+    for rest in ["transfer-encoding: chunked\r\n\r\n1\r\nx\r\n", "content-length: 5\r\nexpect: 100-continue\r\n\r\n"] {
+        let answer = served.raw(format!("{head}{rest}")).await;
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("connection: close\r\n"), "{answer}");
     }
 }
 
