@@ -1,6 +1,12 @@
 //! Names for modules. Each is a file that holds a digest, replaced as a whole.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustc_hash::FxHashMap;
 
 use super::folder::{self, failed};
 use super::open::Registry;
@@ -9,6 +15,55 @@ use crate::error::{Error, Result};
 use crate::id::{Digest, ModuleName, ModuleRef};
 
 const ALIAS_LIMIT: u64 = 256;
+/// Most names that are remembered.
+const REMEMBERED: usize = 1024;
+/// A file that was changed less than this ago can change again, and its times be the same: clocks of file systems are coarse.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What names pointed at when their files were read last. Whether a file is still that one is asked each time, for names move, by
+/// this process and by others; that costs a call a fifth of reading it.
+#[derive(Debug, Default)]
+pub(super) struct Pointers(Mutex<FxHashMap<ModuleName, (Version, Digest)>>);
+
+/// Which file it is, and when it was last changed in any way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Pointers {
+    fn get(&self, name: &ModuleName, version: Version) -> Option<Digest> {
+        self.lock().get(name).filter(|(of, _)| *of == version).map(|(_, digest)| *digest)
+    }
+
+    fn remember(&self, name: &ModuleName, version: Version, digest: Digest) {
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED {
+            // Any will do: one that is used is soon back.
+            let some = known.keys().next().cloned();
+            some.map(|name| known.remove(&name));
+        }
+        known.insert(name.clone(), (version, digest));
+    }
+
+    // A map lookup is all that happens under it.
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<ModuleName, (Version, Digest)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Version {
+    fn of(file: &Metadata) -> Self {
+        Self { inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) }
+    }
+
+    /// Whether every later change shows in it.
+    fn is_settled(self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(self.changed.0).is_ok_and(|changed| Duration::from_secs(changed) + SETTLED <= now)
+    }
+}
 
 impl Registry {
     /// The module that `module` names now.
@@ -60,11 +115,25 @@ impl Registry {
     }
 
     fn pointed(&self, name: &ModuleName) -> Result<Option<Digest>> {
-        let Some(bytes) = folder::read(&self.folder.alias(name), ALIAS_LIMIT)? else { return Ok(None) };
+        let path = self.folder.alias(name);
+        let version = match fs::metadata(&path) {
+            Ok(file) => Version::of(&file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&path, error)),
+        };
+        if let Some(digest) = self.pointers.get(name, version) {
+            return Ok(Some(digest));
+        }
+        let Some(bytes) = folder::read(&path, ALIAS_LIMIT)? else { return Ok(None) };
         let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
         let damaged =
             || Error::Corrupt { what: format!("alias {name}"), why: "it holds no digest; set it again".into() };
-        digest.ok_or_else(damaged).map(Some)
+        let digest = digest.ok_or_else(damaged)?;
+        // Should it have been replaced since, it was changed a moment ago.
+        if version.is_settled() {
+            self.pointers.remember(name, version, digest);
+        }
+        Ok(Some(digest))
     }
 
     fn known(&self, digest: Digest) -> Result<Digest> {

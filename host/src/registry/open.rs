@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::aliases::Pointers;
 use super::aot::{CodeCache, EngineHash};
 use super::compiler::{self, Compiler};
 use super::folder::Folder;
@@ -22,6 +23,7 @@ pub struct Registry {
     pub(super) profile: CodeProfile,
     pub(super) queues: Queues,
     pub(super) slots: Slots,
+    pub(super) pointers: Pointers,
     engine: OnceLock<EngineHash>,
 }
 
@@ -41,6 +43,7 @@ impl Registry {
             profile: CodeProfile::default(),
             queues: Queues::new(),
             slots: Slots::default(),
+            pointers: Pointers::default(),
             engine: OnceLock::new(),
         })
     }

@@ -90,6 +90,25 @@ async fn an_alias_moves_goes_and_suggests() {
 }
 
 #[tokio::test]
+async fn a_name_is_followed_at_once_wherever_another_process_points_it() {
+    let dir = folder();
+    let (registry, other) = (open(dir.path()), open(dir.path()));
+    let (one, two) = (add(&registry, numbers()).await.unwrap(), add(&registry, answer()).await.unwrap());
+    let math = name("math");
+    registry.alias(&math, one.digest).unwrap();
+    // Old enough for its file to be known by its times.
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    for turn in 0..200 {
+        let to = if turn % 2 == 0 { two.digest } else { one.digest };
+        registry.resolve(&math.clone().into()).unwrap();
+        other.alias(&math, to).unwrap();
+        assert_eq!(registry.resolve(&math.clone().into()).unwrap(), to, "turn {turn}");
+    }
+    other.unalias(&math).unwrap();
+    assert!(registry.resolve(&math.into()).is_err());
+}
+
+#[tokio::test]
 async fn a_removed_module_takes_its_aliases_and_code_along() {
     let dir = folder();
     let registry = open(dir.path());
