@@ -20,8 +20,8 @@ pub(super) enum Hosts {
     Any,
     /// Those of this machine, and these.
     These {
-        /// The address it listens at, which nearly all call it by.
-        usual: String,
+        /// What nearly all call it by, as they write it.
+        usual: Vec<String>,
         names: Vec<String>,
     },
 }
@@ -32,7 +32,7 @@ impl Hosts {
             Listen::Tcp(_) if listen.is_local() || !more.is_empty() => {
                 let mut names: Vec<_> = more.iter().map(|name| name.to_ascii_lowercase()).collect();
                 names.push("localhost".to_owned());
-                Self::These { usual: listen.to_string(), names }
+                Self::These { usual: usual(listen, &names), names }
             }
             Listen::Tcp(_) | Listen::Unix(_) => Self::Any,
         }
@@ -79,10 +79,20 @@ fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     uri.authority().cloned().or(header)
 }
 
-/// Whether a request names this address and nothing else.
-fn is_usual(usual: &str, request: &Request) -> bool {
+/// The address, and the names with its port and without.
+fn usual(listen: &Listen, names: &[String]) -> Vec<String> {
+    let mut usual = vec![listen.to_string()];
+    if let Listen::Tcp(address) = listen {
+        usual.extend(names.iter().map(|name| format!("{name}:{}", address.port())));
+    }
+    usual.extend(names.iter().cloned());
+    usual
+}
+
+/// Whether a request names one of these and nothing else: to read a name as what it may be takes a microsecond.
+fn is_usual(usual: &[String], request: &Request) -> bool {
     let mut sent = request.headers().get_all(HOST).iter();
-    let named = sent.next().is_some_and(|host| host == usual);
+    let named = sent.next().is_some_and(|host| usual.iter().any(|usual| host == usual));
     named && sent.next().is_none() && request.uri().authority().is_none()
 }
 

@@ -22,6 +22,11 @@ impl Query {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
+    /// Whether there are none, or none are left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All values of a parameter.
     pub(super) fn all(&mut self, name: &str) -> Vec<String> {
         if self.0.is_empty() {

@@ -8,13 +8,14 @@ use au_host::http::{HttpConfig, Listen, Server};
 use au_host::{LocalConfig, ModuleRef, OCTETS};
 use au_tests::guest;
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::bare::Bare;
 use crate::client::{Asked, rate};
 use crate::measure::{Effort, Sample, in_turns};
 use crate::table::{Found, Limit, Row, Table};
@@ -68,9 +69,18 @@ impl Drop for Served {
 
 /// What axum costs that does nothing but give back what it is sent.
 async fn axum_echo() -> SocketAddr {
+    axum(post(async |body: bytes::Bytes| body)).await
+}
+
+/// The same, where each body goes through a fresh instance of wasmtime, and nothing else: no limits, no checks, nothing known of it.
+async fn axum_bare(bare: Bare) -> SocketAddr {
+    axum(post(async move |body: bytes::Bytes| bare.echo(&body))).await
+}
+
+async fn axum(echo: MethodRouter) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let router = Router::new().route("/echo", post(async |body: bytes::Bytes| body));
+    let router = Router::new().route("/echo", echo);
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
@@ -84,13 +94,22 @@ async fn axum_echo() -> SocketAddr {
 
 fn calls(effort: Effort, table: &mut Table, runtime: &Runtime, served: &Served) {
     let echo = runtime.block_on(axum_echo());
+    let bare = runtime.block_on(axum_bare(Bare::new(&guest::guest())));
     let ask = |address, path: &str| Asked::post(address, path, OCTETS, INPUT.to_vec());
-    let (echo, ours) = (ask(echo, "/echo"), ask(served.address, &served.call));
+    let (echo, bare, ours) = (ask(echo, "/echo"), ask(bare, "/echo"), ask(served.address, &served.call));
     let turns = effort.of_usual(TURNS);
-    let [base, called] = in_turns(turns, [&mut || rate(runtime, &echo, CALLS), &mut || rate(runtime, &ours, CALLS)]);
+    let [base, least, called] = in_turns(
+        turns,
+        [&mut || rate(runtime, &echo, CALLS), &mut || rate(runtime, &bare, CALLS), &mut || rate(runtime, &ours, CALLS)],
+    );
     let beside = format!("{} beside {} of an axum that echoes", shown(&called), shown(&base));
     let figure = "HTTP call, fresh sandbox, 200 B echo, 8 connections";
     table.add(Row::ratio(figure, called.over(&base), Limit::AtLeast(0.55), beside));
+    let beside = format!("{} beside {} of the axum that echoes", shown(&least), shown(&base));
+    let figure = "a bare wasmtime behind that axum, no host at all";
+    table.add(Row::ratio(figure, least.over(&base), Limit::None, beside));
+    let beside = format!("{} beside {}", shown(&called), shown(&least));
+    table.add(Row::ratio("HTTP call beside that", called.over(&least), Limit::None, beside));
     let (figure, limit) = ("the same beside `wasmtime serve`", Limit::AtLeast(2.0));
     let theirs = match start::wasmtime().and_then(|program| wasmtime_serve::Serving::start(&program)) {
         Ok(theirs) => theirs,
