@@ -18,6 +18,8 @@ const ID_BYTES: usize = 8;
 const SECRET_BYTES: usize = 32;
 /// Longest name of a token or tenant.
 const NAME_LIMIT: usize = 64;
+/// Whose jobs they are when nobody says.
+const TENANT: &str = "default";
 
 /// What a token lets its holder do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,6 +93,12 @@ impl FromStr for TokenId {
     }
 }
 
+impl<'de> Deserialize<'de> for TokenId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl Serialize for TokenId {
     fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
         to.collect_str(self)
@@ -109,6 +117,12 @@ impl Secret {
         id.copy_from_slice(&bytes[..ID_BYTES]);
         let id = TokenId(id);
         Ok((id, Self(format!("{PREFIX}{id}_{}", hex::encode(&bytes[ID_BYTES..])))))
+    }
+
+    /// One that another host made.
+    #[cfg(feature = "client")]
+    pub(crate) fn told(text: String) -> Self {
+        Self(text)
     }
 
     /// The text to hand to its holder.
@@ -144,6 +158,18 @@ pub struct NewToken {
 }
 
 impl NewToken {
+    /// What a token lets its holder do, where nobody says.
+    pub const SCOPES: [Scope; 2] = [Scope::Read, Scope::Submit];
+
+    /// The same, of the tenant `default` if it needs a tenant and has none.
+    #[must_use]
+    pub fn of_somebody(mut self) -> Self {
+        if self.tenant.is_none() && !Self::of_all(&self.scopes) {
+            self.tenant = Some(TENANT.to_owned());
+        }
+        self
+    }
+
     pub(crate) fn sound(&self) -> Result<()> {
         plain("token name", &self.name)?;
         self.tenant.iter().try_for_each(|tenant| plain("tenant", tenant))?;
@@ -178,7 +204,7 @@ fn plain(what: &'static str, text: &str) -> Result<()> {
 }
 
 /// What is known of a token.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Token {
     /// Its name among tokens.
     pub id: TokenId,

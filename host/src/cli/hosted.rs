@@ -5,8 +5,9 @@ use std::time::Duration;
 use au_host::registry::{Listed, ModuleInfo};
 use au_host::store::Filter;
 use au_host::{
-    Client, Digest, FunctionInfo, FunctionPolicy, Handle, JobId, Local, ModuleName, ModuleRef, QueueInfo, QueuePolicy,
-    Removed, Request, Result, Schedule, ScheduleInfo, ScheduleName, Summary, WorkerId, WorkerInfo,
+    Client, Digest, FunctionInfo, FunctionPolicy, Handle, JobId, Local, ModuleName, ModuleRef, NewToken, QueueInfo,
+    QueuePolicy, Removed, Request, Result, Schedule, ScheduleInfo, ScheduleName, Secret, SigningSecret, Summary, Token,
+    TokenId, WorkerId, WorkerInfo,
 };
 use bytes::Bytes;
 
@@ -227,6 +228,37 @@ impl Hosted {
         match self {
             Self::Here(local) => local.host().drain(worker).await,
             Self::There(client) => client.drain(worker).await,
+        }
+    }
+
+    pub(crate) async fn create_token(&self, new: NewToken) -> Result<(Token, Secret)> {
+        match self {
+            Self::Here(local) => local.host().tokens().create(new.of_somebody()).await,
+            Self::There(client) => client.create_token(new).await,
+        }
+    }
+
+    pub(crate) async fn tokens(&self) -> Result<Vec<Token>> {
+        match self {
+            Self::Here(local) => local.host().tokens().list().await,
+            Self::There(client) => client.tokens().await,
+        }
+    }
+
+    pub(crate) async fn remove_token(&self, id: TokenId) -> Result<()> {
+        match self {
+            Self::Here(local) => local.host().tokens().remove(id).await,
+            Self::There(client) => client.remove_token(id).await,
+        }
+    }
+
+    /// What the webhooks of a tenant's jobs are signed with; another, if it is to be changed.
+    pub(crate) async fn webhook_secret(&self, tenant: Option<&str>, rotate: bool) -> Result<SigningSecret> {
+        match (self, rotate) {
+            (Self::Here(local), false) => local.host().webhook_secrets().get(tenant).await,
+            (Self::Here(local), true) => local.host().webhook_secrets().rotate(tenant).await,
+            (Self::There(client), false) => client.webhook_secret(tenant).await,
+            (Self::There(client), true) => client.rotate_webhook_secret(tenant).await,
         }
     }
 

@@ -143,14 +143,8 @@ async fn verb(place: &Place, out: Out, verb: Verb) -> Result {
         Verb::Module(command) => modules::module(place, out, command).await,
         Verb::Queue(command) => queue::queue(place, out, command).await,
         Verb::Function(command) => function::function(place, out, command).await,
-        Verb::Token(command) => {
-            place.must_be_nowhere_else("token")?;
-            token::token(place, out, command).await
-        }
-        Verb::Webhook(command) => {
-            place.must_be_nowhere_else("webhook")?;
-            webhook::webhook(place, out, command).await
-        }
+        Verb::Token(command) => token::token(place, out, command).await,
+        Verb::Webhook(command) => webhook::webhook(place, out, command).await,
         Verb::Schedule(command) => schedule::schedule(place, out, command).await,
         Verb::Store(command) => store::store(place, out, command).await,
         Verb::Work(command) => {

@@ -10,9 +10,7 @@ use std::time::Duration;
 use au_host::backend::Backends;
 use au_host::backend::wasm::WasmConfig;
 use au_host::middleware::logging::Logging as LogAttempts;
-use au_host::{
-    Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Store, Takes, Tokens, WebhookSecrets,
-};
+use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Store, Takes, Tokens};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
@@ -218,11 +216,6 @@ impl Place {
     /// Who may ask it over a network.
     pub(crate) async fn tokens(&self) -> Result<Tokens> {
         Ok(self.open(Takes::Nothing, None).await?.host().tokens())
-    }
-
-    /// What its webhooks are signed with.
-    pub(crate) async fn webhook_secrets(&self) -> Result<WebhookSecrets> {
-        Ok(self.open(Takes::Nothing, None).await?.host().webhook_secrets())
     }
 
     /// Opens its modules, and keeps jobs nowhere.

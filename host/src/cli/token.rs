@@ -1,28 +1,25 @@
 //! `token`: who may ask this host over a network.
 
-use au_host::{Error, NewToken, Token, TokenId, Tokens};
+use au_host::{Error, NewToken, Token, TokenId};
 use serde_json::json;
 
 use super::args;
+use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::trouble::Result;
 
-/// Whose jobs they are when nobody says.
-const TENANT: &str = "default";
-
 pub(crate) async fn token(place: &Place, out: Out, command: args::Token) -> Result {
-    let tokens = place.tokens().await?;
+    let host = place.look().await?;
     match command {
         args::Token::Create { name, tenant, scope, expires } => {
-            let tenant = tenant.or_else(|| (!NewToken::of_all(&scope)).then(|| TENANT.to_owned()));
-            create(&tokens, out, NewToken { name, tenant, scopes: scope, lasts: expires }).await
+            create(&host, out, NewToken { name, tenant, scopes: scope, lasts: expires }).await
         }
-        args::Token::List => list(&tokens, out).await,
+        args::Token::List => list(&host, out).await,
         args::Token::Rm { tokens: names } => {
             for name in names {
-                let id = named(&tokens, &name).await?;
-                tokens.remove(id).await?;
+                let id = named(&host, &name).await?;
+                host.remove_token(id).await?;
                 out.note(&format!("removed token {id}"));
             }
             Ok(())
@@ -30,8 +27,8 @@ pub(crate) async fn token(place: &Place, out: Out, command: args::Token) -> Resu
     }
 }
 
-async fn create(tokens: &Tokens, out: Out, new: NewToken) -> Result {
-    let (token, secret) = tokens.create(new).await?;
+async fn create(host: &Hosted, out: Out, new: NewToken) -> Result {
+    let (token, secret) = host.create_token(new).await?;
     if out.json {
         return out.facts(&json!({ "token": secret.reveal(), "made": token }));
     }
@@ -40,8 +37,8 @@ async fn create(tokens: &Tokens, out: Out, new: NewToken) -> Result {
     out.line(secret.reveal())
 }
 
-async fn list(tokens: &Tokens, out: Out) -> Result {
-    let tokens = tokens.list().await?;
+async fn list(host: &Hosted, out: Out) -> Result {
+    let tokens = host.tokens().await?;
     if out.json {
         return out.facts(&tokens);
     }
@@ -59,11 +56,11 @@ async fn list(tokens: &Tokens, out: Out) -> Result {
 }
 
 /// The id of the token that is called so.
-async fn named(tokens: &Tokens, text: &str) -> Result<TokenId> {
+async fn named(host: &Hosted, text: &str) -> Result<TokenId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let mut found = tokens.list().await?.into_iter().filter(|token| token.name == text);
+    let mut found = host.tokens().await?.into_iter().filter(|token| token.name == text);
     match (found.next(), found.next()) {
         (Some(token), None) => Ok(token.id),
         (Some(_), Some(_)) => Err(Error::invalid("token", format!("several are called {text:?}; give an id")).into()),

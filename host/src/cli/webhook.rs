@@ -9,11 +9,7 @@ use super::trouble::Result;
 
 pub(crate) async fn webhook(place: &Place, out: Out, command: args::Webhook) -> Result {
     let args::Webhook::Secret { tenant, rotate } = command;
-    let secrets = place.webhook_secrets().await?;
-    let secret = match rotate {
-        true => secrets.rotate(tenant.as_deref()).await?,
-        false => secrets.get(tenant.as_deref()).await?,
-    };
+    let secret = place.look().await?.webhook_secret(tenant.as_deref(), rotate).await?;
     if out.json {
         return out.facts(&json!({ "tenant": tenant, "secret": secret.reveal() }));
     }

@@ -34,6 +34,7 @@ mod problem;
 mod query;
 mod queues;
 mod schedules;
+mod tokens;
 mod url;
 mod verbs;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use super::principal::Caller;
 use super::problem::Result;
 use super::{
     attempts, bulk, call, dashboard, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats,
-    submit, upload, usage, workers,
+    submit, tokens, upload, usage, webhooks, workers,
 };
 use crate::host::Host;
 use crate::local::Local;
@@ -186,6 +186,10 @@ fn routes() -> Router<App> {
         )
         .route("/v1/workers", get(workers::list))
         .route("/v1/workers/{worker}/drain", post(workers::drain))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{token}", delete(tokens::remove))
+        .route("/v1/webhook-secret", get(webhooks::show))
+        .route("/v1/webhook-secret/rotate", post(webhooks::rotate))
         .route("/v1/stats", get(stats::stats))
         .route("/v1/usage", get(usage::usage))
         .route("/healthz", get(health::alive))

@@ -96,6 +96,10 @@ pub(super) fn needed(method: &Method, uri: &Uri) -> Option<Scope> {
         // Else nobody could come to where a token can be given.
         page if looks && dashboard::is_at(page) => None,
         "/metrics" => Some(Scope::Metrics),
+        // They open more than a look does.
+        path if path == "/v1/tokens" || path.starts_with("/v1/tokens/") => Some(Scope::Admin),
+        // Those whose jobs tell a receiver hand it what it checks that with.
+        "/v1/webhook-secret" if looks => Some(Scope::Submit),
         _ if looks => Some(Scope::Read),
         path if ["/v1/call/", "/v1/submit/", "/v1/jobs/", "/v1/schedules/"]
             .iter()
@@ -136,6 +140,10 @@ mod tests {
         assert_eq!(needed(Method::PUT, "/v1/modules/x"), Some(Scope::Admin));
         assert_eq!(needed(Method::PUT, "/v1/modules?name=x"), Some(Scope::Admin));
         assert_eq!(needed(Method::PUT, "/v1/modules"), Some(Scope::Work));
+        assert_eq!(needed(Method::GET, "/v1/tokens"), Some(Scope::Admin));
+        assert_eq!(needed(Method::DELETE, "/v1/tokens/x"), Some(Scope::Admin));
+        assert_eq!(needed(Method::HEAD, "/v1/webhook-secret"), Some(Scope::Submit));
+        assert_eq!(needed(Method::POST, "/v1/webhook-secret/rotate"), Some(Scope::Admin));
         assert_eq!(needed(Method::POST, "/v1/attempts"), Some(Scope::Work));
         assert_eq!(needed(Method::GET, "/v1/attempts"), Some(Scope::Read));
         assert_eq!(needed(Method::DELETE, "/v1/attempts"), Some(Scope::Admin));

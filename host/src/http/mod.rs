@@ -62,8 +62,10 @@ mod stats;
 mod submit;
 mod template;
 mod tls;
+mod tokens;
 mod upload;
 mod usage;
+mod webhooks;
 mod workers;
 
 pub use config::{Auth, HttpConfig, HttpLimits};

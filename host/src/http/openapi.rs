@@ -12,8 +12,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::{
-    attempts, bulk, call, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, upload,
-    usage, workers,
+    attempts, bulk, call, events, health, job, jobs, logs, metrics, modules, queues, schedules, stats, submit, tokens,
+    upload, usage, webhooks, workers,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,11 @@ use super::{
         queues::remove_function,
         workers::list,
         workers::drain,
+        tokens::list,
+        tokens::create,
+        tokens::remove,
+        webhooks::show,
+        webhooks::rotate,
         attempts::run,
         health::alive,
         health::ready,
@@ -337,6 +342,20 @@ pub(super) struct Worker {
     running: u64,
     labels: serde_json::Value,
     draining: bool,
+}
+
+/// What is known of a token.
+#[derive(ToSchema)]
+pub(super) struct Token {
+    id: String,
+    name: String,
+    /// Null: the jobs of all are its own.
+    tenant: Option<String>,
+    /// Of read, submit, work, admin and metrics.
+    scopes: Vec<String>,
+    created: String,
+    /// Null: it is good until it is removed.
+    expires: Option<String>,
 }
 
 /// A module.

@@ -10,6 +10,7 @@ use super::problem::{Problem, Result};
 use crate::error::{Error, Misuse};
 use crate::id::{JobId, ModuleName, ModuleRef, WorkerId, shorten};
 use crate::schedule::ScheduleName;
+use crate::token::TokenId;
 
 /// Longest name of a function that is looked for.
 const FUNCTION: usize = 1024;
@@ -37,6 +38,10 @@ pub(super) struct QueuePath(pub(super) String);
 /// The worker that a path names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorkerPath(pub(super) WorkerId);
+
+/// The token that a path names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenPath(pub(super) TokenId);
 
 /// The function that a path names, of whatever module is asked for by that name.
 #[derive(Clone, Debug)]
@@ -115,6 +120,14 @@ impl<S: Send + Sync> FromRequestParts<S> for WorkerPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         Ok(Self(part(&params(parts).await?, "worker")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TokenPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        Ok(Self(part(&params(parts).await?, "token")?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The templates of the routes: what a request is called by in logs, metrics and traces, where what a caller made up has no place.
 
 /// All there are; those that are asked for most come first.
-pub(super) const TEMPLATES: [&str; 37] = [
+pub(super) const TEMPLATES: [&str; 41] = [
     "/v1/call/{module}/{function}",
     "/v1/submit/{module}/{function}",
     "/v1/jobs/{id}",
@@ -31,6 +31,10 @@ pub(super) const TEMPLATES: [&str; 37] = [
     "/v1/functions/{module}/{function}",
     "/v1/workers",
     "/v1/workers/{worker}/drain",
+    "/v1/tokens",
+    "/v1/tokens/{token}",
+    "/v1/webhook-secret",
+    "/v1/webhook-secret/rotate",
     "/v1/stats",
     "/v1/usage",
     "/healthz",

@@ -33,7 +33,7 @@ impl SigningSecret {
         Ok(Self(key))
     }
 
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         STANDARD.decode(text.strip_prefix(PREFIX)?).ok().map(Self)
     }
 
