@@ -76,6 +76,11 @@ impl Recorder {
         })
     }
 
+    /// Lets go of what was said, and hears no more: there is no job that it could be kept with.
+    pub(crate) fn forget(&self) {
+        drop(self.0.last_words());
+    }
+
     fn say(&self, say: impl FnOnce(&mut Said)) {
         let mut said = self.0.said();
         if said.closed {

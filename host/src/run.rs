@@ -54,7 +54,9 @@ pub(crate) async fn run_first(inner: Arc<Inner>, job: Job, run: Run, slot: Owned
     let Poll::Ready(report) = futures::poll!(&mut executing) else {
         inner.brief.disappointed(&job.spec);
         let held = (executing, run, slot);
-        let Some((executing, run, slot)) = inner.insert_running(&job, held, told).await else { return };
+        let Some((executing, run, slot)) = inner.insert_running(&job, held, told).await else {
+            return recorder.forget();
+        };
         drop(unwritten);
         let report = executing.await;
         let _finishing = inner.over(Some(slot)).await;
@@ -69,10 +71,9 @@ pub(crate) async fn run_first(inner: Arc<Inner>, job: Job, run: Run, slot: Owned
     match outcome {
         Some(state) => inner.insert_ended(Job { state, ..job }, run, told).await,
         None => {
-            if let Some(run) = inner.insert_running(&job, run, told).await {
-                drop(unwritten);
-                conclude(&inner, job.spec, run, &recorder, report).await;
-            }
+            let Some(run) = inner.insert_running(&job, run, told).await else { return recorder.forget() };
+            drop(unwritten);
+            conclude(&inner, job.spec, run, &recorder, report).await;
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use au_host::store::Filter;
 use au_host::{
-    Error, GrantCeiling, Grants, Host, IdempotencyKey, Job, KeyHolds, Request, Result, Retry, SandboxPolicy,
+    Error, GrantCeiling, Grants, Host, IdempotencyKey, Job, JobId, KeyHolds, Request, Result, Retry, SandboxPolicy,
     SandboxRequest, State, Status,
 };
 
@@ -19,6 +20,8 @@ use crate::{LONG, ask, builder, hooked, in_time, memory};
 struct Writes {
     all: Arc<Mutex<Vec<(&'static str, Status)>>>,
     full: Arc<AtomicBool>,
+    /// The jobs whose logs were written.
+    logged: Arc<Mutex<Vec<JobId>>>,
 }
 
 impl Writes {
@@ -36,6 +39,10 @@ impl Hooks for Writes {
             true => Err(Error::StorageFull { why: "for a test".into() }),
             false => Ok(()),
         }
+    }
+
+    fn before_append_log(&self, id: JobId) {
+        self.logged.lock().unwrap().push(id);
     }
 
     async fn after_advance(&self, next: &State) {
@@ -102,6 +109,27 @@ async fn what_it_says_is_kept_as_ever() {
     let handle = host.submit(ask("shows")).await.unwrap();
     assert_eq!(writes.taken(), [("insert", Status::Completed)]);
     assert_eq!(handle.progress().await.unwrap().unwrap().note, "half");
+}
+
+#[tokio::test]
+async fn what_is_known_by_its_key_already_leaves_nothing_of_what_it_said() {
+    let (writes, puppet) = (Writes::default(), Puppet::new());
+    let host = host(&writes, &puppet).await;
+    known(&host, &ask("says"), &writes).await;
+    let key = IdempotencyKey { name: "k".into(), holds: KeyHolds::WhileKept };
+    let keyed = Request { key: Some(key), ..ask("says") };
+    let kept = host.submit(keyed.clone()).await.unwrap();
+    kept.wait(LONG).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(host.submit(keyed.clone()).await.unwrap().id(), kept.id());
+    }
+    host.idle().await;
+    // What is said is gathered for a moment; so long after that whatever was to be written has been.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for id in writes.logged.lock().unwrap().clone() {
+        host.handle(id).status().await.unwrap();
+    }
+    assert_eq!(kept.logs(0, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -26,6 +26,9 @@ pub(crate) trait Hooks: Send + Sync + 'static {
     /// After a job came into this state, or did not.
     async fn after_advance(&self, _next: &State) {}
 
+    /// Before lines are added to the log of this job.
+    fn before_append_log(&self, _id: JobId) {}
+
     /// Before a note is written; an error is the store's.
     async fn before_put_note(&self, _name: &str) -> Result<()> {
         Ok(())
@@ -92,6 +95,7 @@ impl<H: Hooks> Store for Hooked<H> {
     }
 
     async fn append_log(&self, id: JobId, entries: &[LogEntry]) -> Result<()> {
+        self.hooks.before_append_log(id);
         self.store.append_log(id, entries).await
     }
 
