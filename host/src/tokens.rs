@@ -83,6 +83,18 @@ impl Tokens {
     }
 }
 
+#[cfg(feature = "http")]
+impl Tokens {
+    /// Whether a token is there, and has not expired.
+    ///
+    /// # Errors
+    /// `Corrupt` when what is kept of it cannot be read; what the store says.
+    pub(crate) async fn is_good(&self, id: TokenId) -> Result<bool> {
+        let record = store::note(&*self.store, &name(id)).await?.as_ref().map(record).transpose()?;
+        Ok(record.is_some_and(|record| !record.token(id).is_expired(self.clock.now())))
+    }
+}
+
 fn name(id: TokenId) -> String {
     format!("{PREFIX}{id}")
 }

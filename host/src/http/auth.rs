@@ -11,7 +11,7 @@ use super::config::Auth;
 use super::dashboard;
 use super::problem::Result;
 use crate::error::{Error, Misuse};
-use crate::token::{Scope, Token};
+use crate::token::{Scope, Token, TokenId};
 use crate::tokens::Tokens;
 
 /// Between two looks at whether there are tokens by now.
@@ -48,6 +48,11 @@ impl Guard {
             None if !self.required.load(Ordering::Relaxed) && !self.tokens.any().await? => Ok(None),
             None => Err(unauthenticated("its token is unknown here, or has expired")),
         }
+    }
+
+    /// Whether a token that was let in is good still; one that cannot be looked for is.
+    pub(super) async fn is_good(&self, token: TokenId) -> bool {
+        self.tokens.is_good(token).await.unwrap_or(true)
     }
 
     async fn is_required(&self) -> Result<bool> {
@@ -119,8 +124,11 @@ pub(super) fn permit(token: &Token, scope: Scope) -> Result<()> {
     if token.allows(scope) {
         return Ok(());
     }
-    Err(Error::request(Misuse::Forbidden, format!("token {} has not the scope {scope}, which this needs", token.id))
-        .into())
+    let lacks = match scope {
+        Scope::Admin => "has not the scope admin".to_owned(),
+        scope => format!("has neither the scope {scope} nor admin"),
+    };
+    Err(Error::request(Misuse::Forbidden, format!("token {} {lacks}, which this needs", token.id)).into())
 }
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ use super::problem::{self, Problem, Result};
 use super::query::Query;
 use crate::error::{Error, Misuse};
 use crate::events::{Event, Heard};
+use crate::token::TokenId;
 
+/// Between two looks at whether the token of a follower is good still.
+const LOOK: Duration = Duration::from_secs(5);
 const LAST: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Follows a job: events `status`, `progress` and `log`, each with an id to come back with. Ends after the last status; asked
@@ -52,12 +55,16 @@ pub(super) async fn events(
     if job.status.is_finished() && heard.version == job.version {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let now = Instant::now();
     let following = Following {
         _place: app.follow(&caller, &request)?,
         events: handle.events_after(heard),
-        end: Instant::now() + app.limits().stream,
-        keep_alive: app.limits().keep_alive,
+        token: caller.token,
+        look: now + LOOK,
+        end: now + app.limits().stream,
+        keep_alive: now + app.limits().keep_alive,
         drain: app.drain().clone(),
+        app,
     };
     let mut response = Response::new(Body::from_stream(following.pieces()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -72,9 +79,14 @@ fn heard(headers: &HeaderMap) -> Result<Heard> {
 
 struct Following {
     _place: Place,
+    app: App,
     events: BoxStream<'static, crate::error::Result<(Heard, Event)>>,
+    token: Option<TokenId>,
+    /// When it is time to look at that.
+    look: Instant,
     end: Instant,
-    keep_alive: Duration,
+    /// When it is time to say something.
+    keep_alive: Instant,
     drain: CancellationToken,
 }
 
@@ -86,17 +98,28 @@ impl Following {
         first.chain(stream::unfold(self, |mut following| async { Some((following.next().await?, following)) })).map(Ok)
     }
 
+    /// Ends when the host drains, and when the token that opened it opens nothing any more: who comes back hears why.
     async fn next(&mut self) -> Option<Bytes> {
-        tokio::select! {
-            biased;
-            () = self.drain.cancelled() => None,
-            () = tokio::time::sleep_until(self.end) => None,
-            event = self.events.next() => Some(match event? {
-                Ok((heard, event)) => piece(heard, &event),
-                Err(error) => written("error", None, &problem::document(&error)),
-            }),
-            () = tokio::time::sleep(self.keep_alive) => Some(Bytes::from_static(b": still here\n\n")),
-        }
+        let piece = loop {
+            tokio::select! {
+                biased;
+                () = self.drain.cancelled() => return None,
+                () = tokio::time::sleep_until(self.end) => return None,
+                () = tokio::time::sleep_until(self.look), if self.token.is_some() => {
+                    self.look = Instant::now() + LOOK;
+                    if let Some(token) = self.token && !self.app.guard().is_good(token).await {
+                        return None;
+                    }
+                }
+                event = self.events.next() => break match event? {
+                    Ok((heard, event)) => piece(heard, &event),
+                    Err(error) => written("error", None, &problem::document(&error)),
+                },
+                () = tokio::time::sleep_until(self.keep_alive) => break Bytes::from_static(b": still here\n\n"),
+            }
+        };
+        self.keep_alive = Instant::now() + self.app.limits().keep_alive;
+        Some(piece)
     }
 }
 

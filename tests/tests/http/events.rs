@@ -223,6 +223,29 @@ async fn h9_who_follows_with_one_token_as_often_as_it_may_keeps_no_place_from_ot
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_the_token_that_opened_it_is_removed() {
+    let served = Served::closed().await;
+    let scopes = [Scope::Read, Scope::Submit];
+    let (one, other) = (served.token(Some("a"), &scopes).await, served.token(Some("a"), &scopes).await);
+    let submitted = served.as_who(&one, Method::POST, "/v1/submit/guest/spin", number(0)).await;
+    let path = format!("/v1/jobs/{}", json(submitted, 202)["id"].as_str().unwrap());
+    let follow = async |token: &str| {
+        let asked = served.ask(Method::GET, &format!("{path}/events")).bearer_auth(token);
+        asked.send().await.unwrap().bytes_stream()
+    };
+    let (removed, mut stays) = (follow(&one).await, follow(&other).await);
+    let tokens = served.local.host().tokens();
+    tokens.remove(tokens.find(&one).await.unwrap().unwrap().id).await.unwrap();
+    tokio::time::timeout(LONG, removed.collect::<Vec<_>>()).await.expect("it ends");
+    json(served.as_who(&other, Method::POST, &format!("{path}/cancel"), "").await, 202);
+    let mut heard = String::new();
+    while let Some(piece) = stays.next().await {
+        heard.push_str(std::str::from_utf8(&piece.unwrap()).unwrap());
+    }
+    assert!(heard.contains("cancelled"), "the other hears of the end: {heard}");
+}
+
+#[tokio::test]
 async fn h9_a_tenant_with_many_tokens_keeps_no_place_from_other_tenants() {
     let local = guest::local(LocalConfig { slots: Some(16), ..guest::config() }).await;
     let served = Served::configured(local, |config| {
