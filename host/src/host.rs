@@ -33,7 +33,7 @@ use crate::sandbox::Sandbox;
 use crate::span::{self, About};
 use crate::steady::Steady;
 use crate::store::{Filter, Inserted, Query, Store};
-use crate::tenants::{Coming, Tenants};
+use crate::tenants::{self, Coming, Tenants};
 use crate::time::Timestamp;
 use crate::tokens::Tokens;
 use crate::trace::TraceContext;
@@ -432,8 +432,12 @@ impl Inner {
     async fn within_fuel(&self, mut attempt: Attempt, about: About<'_>, context: &Context) -> Result<Report> {
         let (tenant, fuel) = (about.tenant, attempt.sandbox.limits.fuel);
         attempt.sandbox.limits.fuel = self.tenants.fuel(tenant, fuel, self.now()).await?;
-        let report = self.execute(attempt, about, context).await?;
+        let short = attempt.sandbox.limits.fuel.filter(|left| fuel != Some(*left));
+        let mut report = self.execute(attempt, about, context).await?;
         self.tenants.used(tenant, report.usage.fuel, self.now());
+        if let (Some(left), Some(tenant)) = (short, tenant) {
+            tenants::say_whose_fuel(&mut report, tenant, left);
+        }
         Ok(report)
     }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
+use crate::attempt::Report;
 use crate::error::Result;
+use crate::failure::FailureKind;
 use crate::host::Host;
 use crate::id::WorkerId;
 use crate::job::Counts;
@@ -332,4 +334,13 @@ const FUEL: &str = "fuel/";
 /// How the names begin of the notes on a tenant's fuel of a day, one of each host. A tenant's name may have any character.
 fn prefix(day: i64, name: &str) -> String {
     format!("{FUEL}{day}/{}/", hex::encode(name))
+}
+/// Has a failure say that it was the tenant's fuel that ended it, of which an attempt is never given more than is left.
+pub(crate) fn say_whose_fuel(report: &mut Report, tenant: &str, left: u64) {
+    if let Err(failure) = &mut report.outcome
+        && failure.kind == FailureKind::OutOfFuel
+    {
+        failure.message =
+            format!("tenant {tenant} had {left} fuel left of its fuel_per_day, and this attempt used it up");
+    }
 }

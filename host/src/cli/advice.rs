@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use au_host::{Error, FailureKind, JobId, Misuse};
 
-use super::place::ELSEWHERE;
-
 const MODULES: &str = "`au-host module list` shows what there is; a file is given as ./name.wasm";
 const FUNCTIONS: &str = "`au-host functions TARGET` shows what is expected";
 
@@ -30,7 +28,6 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
         Error::Invalid { what: "host URL", .. } => "name one as `au-host serve` prints it".into(),
         Error::Invalid { what: "--host", .. } => "leave --host out".into(),
-        Error::Invalid { what: ELSEWHERE, .. } => "run it on the machine of that host, or without them here".into(),
         Error::Invalid { what: "address", .. } => {
             "name another with --listen; 127.0.0.1:0 takes any port that is free".into()
         }

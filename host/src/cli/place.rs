@@ -25,8 +25,6 @@ const LOG: &str = "worker.log";
 /// The log of background workers begins anew above this.
 const LOG_LIMIT: u64 = 1 << 20;
 const LOCK: &str = "worker.lock";
-/// What names a host elsewhere besides an option.
-pub(crate) const ELSEWHERE: &str = "AU_HOST, or `host` in the settings";
 /// Between two looks at whether somebody works on what is waited for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -88,16 +86,10 @@ impl Place {
 
     /// For what is done in this process or not at all. Who has a host elsewhere in the environment for other verbs may do so.
     pub(crate) fn must_be_here(&self, verb: &str) -> Result {
-        if self.told { self.must_be_nowhere_else(verb) } else { Ok(()) }
-    }
-
-    /// For what would look the same if it were done on the wrong host.
-    pub(crate) fn must_be_nowhere_else(&self, verb: &str) -> Result {
-        let Some(client) = &self.elsewhere else { return Ok(()) };
+        let Some(client) = self.elsewhere.as_ref().filter(|_| self.told) else { return Ok(()) };
         let url = client.url();
         let why = format!("`{verb}` works on a data folder of this machine, and {url} is a host elsewhere");
-        let by = if self.told { "--host" } else { ELSEWHERE };
-        Err(Error::invalid(by, why).into())
+        Err(Error::invalid("--host", why).into())
     }
 
     pub(crate) fn path(&self) -> &Path {

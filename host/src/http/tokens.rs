@@ -61,7 +61,9 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, query: Query) -
 pub(super) async fn create(State(app): State<App>, caller: Caller, mut query: Query) -> Result {
     let name = query.text("name")?.ok_or_else(|| bad("name= is missing: what is the token called?".into()))?;
     let (tenant, lasts) = (query.text("tenant")?, query.time("expires")?);
-    let mut scopes = query.all("scope").iter().map(|scope| scope.parse()).collect::<crate::Result<Vec<Scope>>>()?;
+    let said = query.all("scope");
+    let scopes = said.iter().flat_map(|scopes| scopes.split(',')).map(str::parse);
+    let mut scopes = scopes.collect::<crate::Result<Vec<Scope>>>()?;
     query.end()?;
     for_the_known(&caller, "the first token is made where the host runs, by `au-host token create`")?;
     if scopes.is_empty() {

@@ -76,16 +76,25 @@ fn what_works_on_a_folder_refuses_a_host_elsewhere() {
 }
 
 #[test]
-fn tokens_and_secrets_are_not_made_here_for_who_means_a_host_elsewhere() {
-    let folder = Folder::new();
-    for words in [&["token", "create", "me", "--scope", "read"][..], &["webhook", "secret"]] {
-        let mut command = bare(folder.0.path());
-        command.args(words).env("AU_HOST", "http://127.0.0.1:1");
-        let error = Ran::of(&mut command).failed(2);
-        has(&error, "AU_HOST");
-        has(&error, "works on a data folder");
-        has(&error, "try: run it on the machine of that host");
-    }
+fn tokens_and_secrets_are_those_of_the_host_elsewhere_for_who_has_a_token() {
+    let folder = Folder::filled();
+    has(&folder.run(["token", "create", "first", "--scope", "admin"]).failed(4), "made where the host runs");
+    has(&folder.run(["webhook", "secret"]).failed(4), "where it runs");
+    let mut here = bare(folder.0.path());
+    here.args(["token", "create", "first", "--scope", "admin"]).env("AU_DATA", folder.data());
+    let admin = Ran::of(&mut here).succeeded().line();
+    let run = |words: &[&str]| Ran::of(folder.command(words.iter().copied()).env("AU_TOKEN", &admin));
+    let made = run(&["token", "create", "laptop", "--tenant", "acme", "--expires", "30d"]).succeeded();
+    assert!(made.line().starts_with("au_"), "{}", made.out);
+    has(&run(&["token", "list"]).succeeded().out, "acme");
+    let secret = run(&["webhook", "secret", "--tenant", "acme"]).succeeded().line();
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    assert_ne!(run(&["webhook", "secret", "--tenant", "acme", "--rotate"]).succeeded().line(), secret);
+    let mut own = folder.command(["webhook", "secret"]);
+    let own = Ran::of(own.env("AU_TOKEN", made.line())).succeeded().line();
+    assert_eq!(own, run(&["webhook", "secret", "--tenant", "acme"]).succeeded().line());
+    run(&["token", "rm", "laptop"]).succeeded();
+    has(&Ran::of(folder.command(["list"]).env("AU_TOKEN", made.line())).failed(4), "unknown here");
 }
 
 #[test]

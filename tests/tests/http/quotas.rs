@@ -136,6 +136,7 @@ async fn fuel_is_metered_and_when_it_is_used_up_jobs_wait_for_the_next_day() {
     })
     .await;
     assert_eq!(failed["failure"]["kind"], "out-of-fuel", "{failed}");
+    assert!(failed["failure"]["message"].as_str().unwrap().contains("its fuel_per_day"), "{failed}");
     assert!(usage(&served, &own).await["fuel_today"].as_u64().unwrap() >= 2_000_000);
     refused(submit(&served, &own, "echo").await, "fuel_per_day");
     refused(call(&served, &own, "echo").await, "fuel_per_day");
