@@ -5,7 +5,7 @@ use std::time::Instant;
 use au_host::backend::BackendUrl;
 use au_host::registry::Compiler;
 use au_host::store::Filter;
-use au_host::{Client, Error, Local, Status};
+use au_host::{Client, Clock, Error, Local, Status};
 use serde::Serialize;
 
 use super::hosted::Hosted;
@@ -98,7 +98,7 @@ async fn folder(place: &Place, host: &Hosted) -> Vec<Finding> {
         findings.extend(backends(local).await);
     }
     findings.push(match place.promise().await {
-        None => worker(place),
+        None => worker(place, host).await,
         Some(Ok(promise)) => well("promise", promise),
         Some(Err(error)) => bad("promise", error.chain()),
     });
@@ -157,8 +157,12 @@ fn room(place: &Place) -> Finding {
     }
 }
 
-fn worker(place: &Place) -> Finding {
+async fn worker(place: &Place, host: &Hosted) -> Finding {
+    let now = Clock::system().now();
+    // What keeps it from being known is told of the store.
+    let others = host.workers().await.unwrap_or_default().iter().filter(|worker| !worker.is_silent(now)).count();
     match place.lock() {
+        Ok(Some(_)) if others > 0 => well("background", "no worker runs, but others work: `au-host worker list`"),
         Ok(Some(_)) => well("background", "no worker runs; one is started when it is needed"),
         Ok(None) => well("background", "a worker runs"),
         Err(Trouble::Host(error, _)) => bad("background", error.chain()),

@@ -33,3 +33,13 @@ fn a_worker_in_the_background_is_seen() {
     has(&folder.run(["doctor"]).succeeded().out, "ok   background   a worker runs");
     folder.run(["cancel", &id]).succeeded();
 }
+
+#[test]
+fn a_server_that_works_on_the_folder_is_seen() {
+    let folder = Folder::filled();
+    let mut serve = folder.command(["serve", "--json", "--listen", "127.0.0.1:0"]);
+    let mut server = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    until("a server at work", || folder.run(["doctor"]).succeeded().out.contains("others work").then_some(()));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
