@@ -23,9 +23,9 @@ const FIRST: Duration = Duration::from_millis(500);
 /// Between two looks at whether there is something new to say, or to do.
 const LOOK: Duration = Duration::from_secs(2);
 /// It says that it is there at least so often.
-const AGAIN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_secs(8);
 /// One that has said nothing for so long is taken to be away.
-const SILENT: Duration = Duration::from_secs(60);
+const SILENT: Duration = Duration::from_secs(20);
 /// After so long its note goes.
 const GONE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most hosts that are listed.
@@ -60,7 +60,7 @@ pub struct WorkerInfo {
 }
 
 impl WorkerInfo {
-    /// Whether it has said nothing for a minute: it is dead, paused, or cannot reach the store.
+    /// Whether it has said nothing for 20 seconds: it is dead, paused, or cannot reach the store.
     #[must_use]
     pub fn is_silent(&self, now: Timestamp) -> bool {
         now.since(self.seen) > SILENT

@@ -13,9 +13,16 @@ pub(crate) async fn worker(place: &Place, out: Out, command: args::Worker) -> Re
     match command {
         args::Worker::List => list(out, &host.workers().await?),
         args::Worker::Drain { ids } => {
+            let (workers, now) = (host.workers().await?, Clock::system().now());
             for id in ids {
                 host.drain(id).await?;
-                out.note(&format!("worker {id} takes nothing new from now on, and ends once nothing runs there"));
+                let silent = workers.iter().any(|worker| worker.id == id && worker.is_silent(now));
+                out.note(&match silent {
+                    true => {
+                        format!("worker {id} has said nothing for a while; should it come back, it takes nothing new")
+                    }
+                    false => format!("worker {id} takes nothing new from now on, and ends once nothing runs there"),
+                });
             }
             Ok(())
         }
