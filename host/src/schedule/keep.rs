@@ -10,6 +10,7 @@ use super::{Cron, Firing, Missed, Overlap, Schedule, ScheduleInfo, ScheduleName}
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::host::Host;
+use crate::id::JobId;
 use crate::payload::Payload;
 use crate::request::Request;
 use crate::store::{self, Note, Store};
@@ -49,7 +50,31 @@ struct Kept {
 #[serde(default)]
 pub(super) struct Fired {
     pub(super) last: Option<Firing>,
+    /// The job that was submitted last, at whatever time: a time that was passed over has none, and that job may run still.
+    job: Option<JobId>,
     pub(super) trouble: Option<String>,
+}
+
+impl Fired {
+    /// What a note says; one that cannot be read says nothing.
+    pub(super) fn of(note: Option<&Note>) -> Self {
+        note.and_then(|note| serde_json::from_slice(&note.bytes).ok()).unwrap_or_default()
+    }
+
+    /// The job that was submitted last. Notes of before have it only if that was at the last time.
+    pub(super) fn job(&self) -> Option<JobId> {
+        self.job.or(self.last.as_ref().and_then(|last| last.job))
+    }
+
+    /// While the time that is due cannot be had yet.
+    pub(super) fn waiting(&self, why: String) -> Self {
+        Self { trouble: Some(why), ..self.clone() }
+    }
+
+    /// After this became of a time.
+    pub(super) fn then(&self, firing: Firing) -> Self {
+        Self { job: firing.job.or(self.job()), last: Some(firing), trouble: None }
+    }
 }
 
 impl Host {
@@ -96,7 +121,7 @@ impl Schedules {
     /// `NotFound` for one that is not there, `Corrupt` for one that cannot be read; what the store says.
     pub async fn get(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
         let fired = self.note(FIRED, name).await?;
-        Ok(read(&self.kept(name).await?)?.with(fired.as_ref()))
+        Ok(read(&self.kept(name).await?)?.with(Fired::of(fired.as_ref())))
     }
 
     /// All of them, in the order of their names.
@@ -106,7 +131,7 @@ impl Schedules {
     pub async fn list(&self) -> Result<Vec<ScheduleInfo>> {
         let fired = self.store().notes(&self.prefix(FIRED), MOST).await?;
         let kept = self.store().notes(&self.prefix(KEPT), MOST).await?;
-        kept.iter().map(|note| Ok(read(note)?.with(of(note, &fired)))).collect()
+        kept.iter().map(|note| Ok(read(note)?.with(Fired::of(of(note, &fired))))).collect()
     }
 
     /// Forgets a schedule. Jobs that were submitted stay.
@@ -193,9 +218,7 @@ pub(super) fn of<'a>(kept: &Note, fired: &'a [Note]) -> Option<&'a Note> {
 impl ScheduleInfo {
     /// With what became of it. A note on that which cannot be read is as none: a time is told twice before one is passed over, and its
     /// key makes it one job.
-    pub(super) fn with(mut self, fired: Option<&Note>) -> Self {
-        let Fired { last, trouble } =
-            fired.and_then(|note| serde_json::from_slice(&note.bytes).ok()).unwrap_or_default();
+    pub(super) fn with(mut self, Fired { last, trouble, .. }: Fired) -> Self {
         let after = last.as_ref().map_or(self.since, |last| last.at.max(self.since));
         self.next = if self.paused { None } else { self.schedule.cron.next(after) };
         Self { last, trouble, ..self }
