@@ -292,6 +292,20 @@ async fn a_host_that_is_not_there_is_unreachable_and_one_that_goes_down_too() {
 }
 
 #[tokio::test]
+async fn a_host_that_takes_connections_and_says_nothing_is_asked_once_and_unreachable() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let config = ClientConfig { answer: Duration::from_millis(200), ..ClientConfig::default() };
+    let client = Client::new(&url, config).unwrap();
+    let error = client.ready().await.unwrap_err();
+    assert!(matches!(&error, Error::Unreachable { .. }), "{error}");
+    assert!(error.chain().contains("did not answer within 200ms"), "{}", error.chain());
+    assert!(silent.accept().is_ok(), "it was asked");
+    assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "and once");
+}
+
+#[tokio::test]
 async fn whoever_takes_a_front_takes_either() {
     async fn echo(front: &impl Front) -> Payload {
         front.submit(ask("echo", 5)).await.unwrap().result(LONG).await.unwrap()

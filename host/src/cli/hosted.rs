@@ -102,17 +102,21 @@ impl Hosted {
         }
     }
 
-    pub(crate) async fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
+    /// All that there are, or those of one tenant.
+    pub(crate) async fn schedules(&self, tenant: Option<&str>) -> Result<Vec<ScheduleInfo>> {
         match self {
-            Self::Here(local) => local.host().schedules(None).list().await,
-            Self::There(client) => client.schedules().await,
+            Self::Here(local) => match tenant {
+                None => local.host().all_schedules().await,
+                tenant => local.host().schedules(tenant).list().await,
+            },
+            Self::There(client) => client.schedules(tenant).await,
         }
     }
 
-    pub(crate) async fn schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+    pub(crate) async fn schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
         match self {
-            Self::Here(local) => local.host().schedules(None).get(name).await,
-            Self::There(client) => client.schedule(name).await,
+            Self::Here(local) => local.host().schedules(tenant).get(name).await,
+            Self::There(client) => client.schedule(tenant, name).await,
         }
     }
 
@@ -123,31 +127,31 @@ impl Hosted {
         }
     }
 
-    pub(crate) async fn remove_schedule(&self, name: &ScheduleName) -> Result<()> {
+    pub(crate) async fn remove_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<()> {
         match self {
-            Self::Here(local) => local.host().schedules(None).remove(name).await,
-            Self::There(client) => client.remove_schedule(name).await,
+            Self::Here(local) => local.host().schedules(tenant).remove(name).await,
+            Self::There(client) => client.remove_schedule(tenant, name).await,
         }
     }
 
-    pub(crate) async fn pause_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+    pub(crate) async fn pause_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
         match self {
-            Self::Here(local) => local.host().schedules(None).pause(name).await,
-            Self::There(client) => client.pause_schedule(name).await,
+            Self::Here(local) => local.host().schedules(tenant).pause(name).await,
+            Self::There(client) => client.pause_schedule(tenant, name).await,
         }
     }
 
-    pub(crate) async fn resume_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
+    pub(crate) async fn resume_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
         match self {
-            Self::Here(local) => local.host().schedules(None).resume(name).await,
-            Self::There(client) => client.resume_schedule(name).await,
+            Self::Here(local) => local.host().schedules(tenant).resume(name).await,
+            Self::There(client) => client.resume_schedule(tenant, name).await,
         }
     }
 
-    pub(crate) async fn run_schedule(&self, name: &ScheduleName) -> Result<Handle> {
+    pub(crate) async fn run_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<Handle> {
         match self {
-            Self::Here(local) => local.host().schedules(None).run(name).await,
-            Self::There(client) => client.run_schedule(name).await,
+            Self::Here(local) => local.host().schedules(tenant).run(name).await,
+            Self::There(client) => client.run_schedule(tenant, name).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod advice;
 mod args;
+mod asked;
 mod backend_section;
 mod call;
 mod config;

@@ -11,7 +11,8 @@ pub struct ClientConfig {
     pub token: Option<String>,
     /// Longest to wait for a connection.
     pub connect: Duration,
-    /// Longest to wait for an answer to begin, beyond what is waited for: a call takes as long as it takes, and a wait too.
+    /// Longest to wait for an answer to begin, beyond what is waited for: a call takes as long as it takes, and a wait too. A host
+    /// gives up by itself after 30 s, and says so.
     pub answer: Duration,
     /// How often something is sent in all that may be sent again.
     pub tries: u32,
@@ -26,7 +27,7 @@ impl Default for ClientConfig {
         Self {
             token: None,
             connect: Duration::from_secs(10),
-            answer: Duration::from_secs(60),
+            answer: Duration::from_secs(35),
             tries: 4,
             answer_bytes: 1 << 30,
             certificate: None,

@@ -114,6 +114,8 @@ impl std::fmt::Debug for Wire {
 struct Broken {
     source: Source,
     unsent: bool,
+    /// Whoever did not answer for so long is not asked once more: that would take as long again, and whoever asks waits for all of it.
+    late: bool,
 }
 
 impl Wire {
@@ -155,7 +157,7 @@ impl Wire {
                     Some(wait) => wait,
                     None => return Ok(answer),
                 },
-                Err(broken) if left > 0 && (ask.safe || broken.unsent) => rest,
+                Err(broken) if left > 0 && !broken.late && (ask.safe || broken.unsent) => rest,
                 Err(broken) => return Err(self.unreachable(broken.source)),
             };
             tokio::time::sleep(again.min(LONGEST)).await;
@@ -181,27 +183,30 @@ impl Wire {
         }
         let connecting = timeout(self.config.connect, connect::connect(&self.url, self.tls.as_ref()));
         let sender = match connecting.await {
-            Ok(connected) => connected.map_err(|source| Broken { source, unsent: true })?,
-            Err(_) => return Err(Broken { source: connect::late(), unsent: true }),
+            Ok(connected) => connected.map_err(|source| Broken { source, unsent: true, late: false })?,
+            Err(_) => return Err(Broken { source: connect::late(), unsent: true, late: false }),
         };
         self.send(sender, ask).await
     }
 
     async fn send(&self, mut sender: Sender, ask: &Ask) -> Result<Answer, Broken> {
-        let request = self.request(ask).map_err(|source| Broken { source, unsent: true })?;
+        let request = self.request(ask).map_err(|source| Broken { source, unsent: true, late: false })?;
         let sending = sender.try_send_request(request);
         let sent = match ask.waits {
             None => sending.await,
-            Some(span) => match timeout(self.config.answer.saturating_add(span), sending).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(Broken { source: connect::late(), unsent: false }),
-            },
+            Some(span) => {
+                let longest = self.config.answer.saturating_add(span);
+                match timeout(longest, sending).await {
+                    Ok(sent) => sent,
+                    Err(_) => return Err(Broken { source: unanswered(longest), unsent: false, late: true }),
+                }
+            }
         };
         match sent {
             Ok(response) => Ok(Answer { response, sender }),
             Err(mut error) => {
                 let unsent = error.take_message().is_some();
-                Err(Broken { source: error.into_error().into(), unsent })
+                Err(Broken { source: error.into_error().into(), unsent, late: false })
             }
         }
     }
@@ -269,6 +274,12 @@ impl Wire {
             idle.push(sender);
         }
     }
+}
+
+/// That whoever took the request says nothing.
+fn unanswered(longest: Duration) -> Source {
+    let why = format!("it takes connections, and did not answer within {}", humantime::format_duration(longest));
+    std::io::Error::new(std::io::ErrorKind::TimedOut, why).into()
 }
 
 /// When to come again, if the host has no time now.

@@ -1,4 +1,4 @@
-//! Schedules of a host elsewhere: those of the tenant of the client's token.
+//! Schedules of a host elsewhere: those of the tenant of the client's token. If it belongs to none, of the tenant that is named, or of none.
 
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
@@ -44,18 +44,19 @@ impl Client {
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`.
-    pub async fn schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
-        let mut kept: ScheduleInfo = json(&self.wire.ask(Ask::get(path(name, ""))).await?)?;
-        kept.schedule.request.input = payload(self.wire.ask(Ask::get(path(name, "/input"))).await?)?;
+    pub async fn schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
+        let mut kept: ScheduleInfo = json(&self.wire.ask(Ask::get(of(tenant, &path(name, "")))).await?)?;
+        kept.schedule.request.input = payload(self.wire.ask(Ask::get(of(tenant, &path(name, "/input")))).await?)?;
         Ok(kept)
     }
 
-    /// As [`Schedules::list`](crate::Schedules::list), but without the inputs.
+    /// As [`Schedules::list`](crate::Schedules::list), but without the inputs; with neither a tenant named nor one of the token, as
+    /// [`Host::all_schedules`](crate::Host::all_schedules).
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`.
-    pub async fn schedules(&self) -> Result<Vec<ScheduleInfo>> {
-        let All { schedules } = json(&self.wire.ask(Ask::get("/v1/schedules")).await?)?;
+    pub async fn schedules(&self, tenant: Option<&str>) -> Result<Vec<ScheduleInfo>> {
+        let All { schedules } = json(&self.wire.ask(Ask::get(of(tenant, "/v1/schedules"))).await?)?;
         Ok(schedules)
     }
 
@@ -63,34 +64,41 @@ impl Client {
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`.
-    pub async fn remove_schedule(&self, name: &ScheduleName) -> Result<()> {
-        self.wire.ask(Ask::new(Method::DELETE, path(name, ""))).await.map(drop)
+    pub async fn remove_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<()> {
+        self.wire.ask(Ask::new(Method::DELETE, of(tenant, &path(name, "")))).await.map(drop)
     }
 
     /// As [`Schedules::pause`](crate::Schedules::pause).
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`.
-    pub async fn pause_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
-        json(&self.wire.ask(Ask::new(Method::POST, path(name, "/pause")).repeatable()).await?)
+    pub async fn pause_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
+        json(&self.wire.ask(Ask::new(Method::POST, of(tenant, &path(name, "/pause"))).repeatable()).await?)
     }
 
     /// As [`Schedules::resume`](crate::Schedules::resume).
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`.
-    pub async fn resume_schedule(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
-        json(&self.wire.ask(Ask::new(Method::POST, path(name, "/resume")).repeatable()).await?)
+    pub async fn resume_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<ScheduleInfo> {
+        json(&self.wire.ask(Ask::new(Method::POST, of(tenant, &path(name, "/resume"))).repeatable()).await?)
     }
 
     /// As [`Schedules::run`](crate::Schedules::run).
     ///
     /// # Errors
     /// Those of the host, and `Unreachable`: it may be kept.
-    pub async fn run_schedule(&self, name: &ScheduleName) -> Result<Handle> {
-        let job: Summary = json(&self.wire.ask(Ask::new(Method::POST, path(name, "/run"))).await?)?;
+    pub async fn run_schedule(&self, tenant: Option<&str>, name: &ScheduleName) -> Result<Handle> {
+        let job: Summary = json(&self.wire.ask(Ask::new(Method::POST, of(tenant, &path(name, "/run")))).await?)?;
         Ok(self.handle(job.id))
     }
+}
+
+/// A path to what is of a tenant.
+fn of(tenant: Option<&str>, path: &str) -> String {
+    let mut query = Query::new();
+    query.maybe("tenant", tenant);
+    query.of(path)
 }
 
 fn path(name: &ScheduleName, more: &str) -> String {

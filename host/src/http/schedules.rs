@@ -1,4 +1,5 @@
-//! `/v1/schedules`: calls that are submitted again and again. Each tenant sees its own.
+//! `/v1/schedules`: calls that are submitted again and again. Each tenant sees its own; whoever belongs to none sees all, and says which
+//! tenant's is meant.
 
 use axum::Json;
 use axum::body::Body;
@@ -14,6 +15,8 @@ use super::principal::Caller;
 use super::problem::Result;
 use super::query::{Query, bad};
 use super::submit::accepted;
+use super::tokens::refused;
+use super::webhooks::Whose;
 use super::{body, options};
 use crate::clock::Clock;
 use crate::request::Request;
@@ -27,12 +30,18 @@ pub(super) struct All {
     schedules: Vec<ScheduleInfo>,
 }
 
-/// Lists schedules, in the order of their names.
+/// Lists schedules, in the order of their names: of the caller's tenant; for a caller that belongs to none, of all.
 #[utoipa::path(get, path = "/v1/schedules", tag = "schedules",
-    responses((status = 200, description = "all schedules of the caller's tenant", body = All), super::openapi::Refusals))]
-pub(super) async fn list(State(app): State<App>, caller: Caller, query: Query) -> Result {
+    params(("tenant" = Option<String>, Query, description = "of this tenant only")),
+    responses((status = 200, description = "all of them", body = All), super::openapi::Refusals))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Query) -> Result {
+    let tenant = tenant(&caller, &mut query)?;
     query.end()?;
-    Ok(Json(All { schedules: schedules(&app, &caller).list().await? }).into_response())
+    let schedules = match tenant {
+        None => app.host().all_schedules().await?,
+        tenant => app.host().schedules(tenant.as_deref()).list().await?,
+    };
+    Ok(Json(All { schedules }).into_response())
 }
 
 /// Keeps a schedule, in place of the one of this name: the body is the input of its jobs. Times count from now.
@@ -66,12 +75,12 @@ pub(super) async fn put(
     schedule.overlap = query.value("overlap")?.unwrap_or_default();
     options::job(&mut query, &mut schedule.request)?;
     query.end()?;
-    Ok(Json(schedules(&app, &caller).put(&name, schedule).await?).into_response())
+    Ok(Json(app.host().schedules(caller.principal.as_deref()).put(&name, schedule).await?).into_response())
 }
 
 /// Shows a schedule: what it submits and when, what became of the last time, and when the next is.
 #[utoipa::path(get, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn show(
     State(app): State<App>,
@@ -79,13 +88,12 @@ pub(super) async fn show(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    Ok(Json(schedules(&app, &caller).get(&name).await?).into_response())
+    Ok(Json(one(&app, &caller, query)?.get(&name).await?).into_response())
 }
 
 /// The input of a schedule's jobs.
 #[utoipa::path(get, path = "/v1/schedules/{name}/input", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 200, description = "its bytes, of its own Content-Type", body = Object), super::openapi::Refusals))]
 pub(super) async fn input(
     State(app): State<App>,
@@ -93,8 +101,7 @@ pub(super) async fn input(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    let input = schedules(&app, &caller).get(&name).await?.schedule.request.input;
+    let input = one(&app, &caller, query)?.get(&name).await?.schedule.request.input;
     let mut response = input.bytes().clone().into_response();
     // Checked to be plain when it was taken in.
     if let Ok(kind) = HeaderValue::from_str(input.content_type()) {
@@ -105,7 +112,7 @@ pub(super) async fn input(
 
 /// Forgets a schedule; its jobs stay.
 #[utoipa::path(delete, path = "/v1/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 204, description = "it is gone"), super::openapi::Refusals))]
 pub(super) async fn remove(
     State(app): State<App>,
@@ -113,14 +120,13 @@ pub(super) async fn remove(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    schedules(&app, &caller).remove(&name).await?;
+    one(&app, &caller, query)?.remove(&name).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Submits nothing of a schedule until it is resumed.
 #[utoipa::path(post, path = "/v1/schedules/{name}/pause", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn pause(
     State(app): State<App>,
@@ -128,13 +134,12 @@ pub(super) async fn pause(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    Ok(Json(schedules(&app, &caller).pause(&name).await?).into_response())
+    Ok(Json(one(&app, &caller, query)?.pause(&name).await?).into_response())
 }
 
 /// Goes on with a schedule. Times that passed meanwhile do not count.
 #[utoipa::path(post, path = "/v1/schedules/{name}/resume", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 200, description = "the schedule", body = Shown), super::openapi::Refusals))]
 pub(super) async fn resume(
     State(app): State<App>,
@@ -142,13 +147,12 @@ pub(super) async fn resume(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    Ok(Json(schedules(&app, &caller).resume(&name).await?).into_response())
+    Ok(Json(one(&app, &caller, query)?.resume(&name).await?).into_response())
 }
 
 /// Submits a job of a schedule now, beside those that come at their times.
 #[utoipa::path(post, path = "/v1/schedules/{name}/run", tag = "schedules",
-    params(("name" = String, Path, description = "its name")),
+    params(("name" = String, Path, description = "its name"), Whose),
     responses((status = 202, description = "the job; Location is its URL", body = super::openapi::Job), super::openapi::Refusals))]
 pub(super) async fn run(
     State(app): State<App>,
@@ -156,13 +160,24 @@ pub(super) async fn run(
     SchedulePath(name): SchedulePath,
     query: Query,
 ) -> Result {
-    query.end()?;
-    let handle = schedules(&app, &caller).run(&name).await?;
+    let handle = one(&app, &caller, query)?.run(&name).await?;
     Ok(accepted(&handle.metadata().await?))
 }
 
-fn schedules(app: &App, caller: &Caller) -> Schedules {
-    app.host().schedules(caller.principal.as_deref())
+/// The tenant whose schedules are meant: the caller's own, or for one that belongs to none, the one that `tenant=` names.
+fn tenant(caller: &Caller, query: &mut Query) -> Result<Option<String>> {
+    let asked = query.text("tenant")?;
+    if caller.principal.is_some() && asked.is_some() && asked != caller.principal {
+        return Err(refused("a tenant has to do with its own schedules only"));
+    }
+    Ok(asked.or_else(|| caller.principal.clone()))
+}
+
+/// The schedules among which one is named.
+fn one(app: &App, caller: &Caller, mut query: Query) -> Result<Schedules> {
+    let tenant = tenant(caller, &mut query)?;
+    query.end()?;
+    Ok(app.host().schedules(tenant.as_deref()))
 }
 
 /// A call that is submitted again and again.
@@ -170,6 +185,8 @@ fn schedules(app: &App, caller: &Caller) -> Schedules {
 #[allow(dead_code, reason = "read by the macro that describes it")]
 #[schema(as = Schedule)]
 pub(super) struct Shown {
+    /// Whose it is; null: of no tenant.
+    tenant: Option<String>,
     name: String,
     cron: String,
     zone: String,

@@ -10,6 +10,7 @@ use super::{Cron, Firing, Missed, Overlap, Schedule, ScheduleInfo, ScheduleName}
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::host::Host;
+use crate::id::JobId;
 use crate::payload::Payload;
 use crate::request::Request;
 use crate::store::{self, Note, Store};
@@ -23,6 +24,8 @@ const INPUT: u64 = 64 << 10;
 const MOST: usize = 1000;
 /// Most that hosts look at in all.
 pub(super) const ALL: usize = 100_000;
+/// The owner of those of no tenant: no name is that in hexadecimal.
+const NOBODY: &str = "-";
 /// The label that names the schedule of a job.
 const LABEL: &str = "schedule";
 
@@ -49,7 +52,31 @@ struct Kept {
 #[serde(default)]
 pub(super) struct Fired {
     pub(super) last: Option<Firing>,
+    /// The job that was submitted last, at whatever time: a time that was passed over has none, and that job may run still.
+    job: Option<JobId>,
     pub(super) trouble: Option<String>,
+}
+
+impl Fired {
+    /// What a note says; one that cannot be read says nothing.
+    pub(super) fn of(note: Option<&Note>) -> Self {
+        note.and_then(|note| serde_json::from_slice(&note.bytes).ok()).unwrap_or_default()
+    }
+
+    /// The job that was submitted last. Notes of before have it only if that was at the last time.
+    pub(super) fn job(&self) -> Option<JobId> {
+        self.job.or(self.last.as_ref().and_then(|last| last.job))
+    }
+
+    /// While the time that is due cannot be had yet.
+    pub(super) fn waiting(&self, why: String) -> Self {
+        Self { trouble: Some(why), ..self.clone() }
+    }
+
+    /// After this became of a time.
+    pub(super) fn then(&self, firing: Firing) -> Self {
+        Self { job: firing.job.or(self.job()), last: Some(firing), trouble: None }
+    }
 }
 
 impl Host {
@@ -58,6 +85,14 @@ impl Host {
     #[must_use]
     pub fn schedules(&self, tenant: Option<&str>) -> Schedules {
         Schedules { host: self.clone(), owner: tenant.map(str::to_owned) }
+    }
+
+    /// The schedules of all tenants and of none, each tenant's in the order of their names: for whoever runs the host.
+    ///
+    /// # Errors
+    /// As for [`Schedules::list`].
+    pub async fn all_schedules(&self) -> Result<Vec<ScheduleInfo>> {
+        listed(&self.inner.store, "", ALL).await
     }
 }
 
@@ -96,7 +131,7 @@ impl Schedules {
     /// `NotFound` for one that is not there, `Corrupt` for one that cannot be read; what the store says.
     pub async fn get(&self, name: &ScheduleName) -> Result<ScheduleInfo> {
         let fired = self.note(FIRED, name).await?;
-        Ok(read(&self.kept(name).await?)?.with(fired.as_ref()))
+        Ok(read(&self.kept(name).await?)?.with(Fired::of(fired.as_ref())))
     }
 
     /// All of them, in the order of their names.
@@ -104,9 +139,7 @@ impl Schedules {
     /// # Errors
     /// As for [`get`](Schedules::get).
     pub async fn list(&self) -> Result<Vec<ScheduleInfo>> {
-        let fired = self.store().notes(&self.prefix(FIRED), MOST).await?;
-        let kept = self.store().notes(&self.prefix(KEPT), MOST).await?;
-        kept.iter().map(|note| Ok(read(note)?.with(of(note, &fired)))).collect()
+        listed(self.store(), &self.owned(), MOST).await
     }
 
     /// Forgets a schedule. Jobs that were submitted stay.
@@ -156,9 +189,13 @@ impl Schedules {
         &self.host.inner.store
     }
 
-    /// A tenant's name may have any character.
     fn prefix(&self, of: &str) -> String {
-        format!("{of}{}/", self.owner.as_ref().map_or("-".into(), hex::encode))
+        format!("{of}{}", self.owned())
+    }
+
+    /// A tenant's name may have any character.
+    fn owned(&self) -> String {
+        self.owner.as_ref().map_or(NOBODY.into(), hex::encode) + "/"
     }
 
     fn name(&self, of: &str, name: &ScheduleName) -> String {
@@ -184,6 +221,13 @@ impl Schedules {
     }
 }
 
+/// Schedules whose notes go on like that, in the order of their notes.
+async fn listed(store: &Arc<dyn Store>, owned: &str, most: usize) -> Result<Vec<ScheduleInfo>> {
+    let fired = store.notes(&format!("{FIRED}{owned}"), most).await?;
+    let kept = store.notes(&format!("{KEPT}{owned}"), most).await?;
+    kept.iter().map(|note| Ok(read(note)?.with(Fired::of(of(note, &fired))))).collect()
+}
+
 /// The note on what became of the schedule of another note.
 pub(super) fn of<'a>(kept: &Note, fired: &'a [Note]) -> Option<&'a Note> {
     let name = kept.name.replacen(KEPT, FIRED, 1);
@@ -193,9 +237,7 @@ pub(super) fn of<'a>(kept: &Note, fired: &'a [Note]) -> Option<&'a Note> {
 impl ScheduleInfo {
     /// With what became of it. A note on that which cannot be read is as none: a time is told twice before one is passed over, and its
     /// key makes it one job.
-    pub(super) fn with(mut self, fired: Option<&Note>) -> Self {
-        let Fired { last, trouble } =
-            fired.and_then(|note| serde_json::from_slice(&note.bytes).ok()).unwrap_or_default();
+    pub(super) fn with(mut self, Fired { last, trouble, .. }: Fired) -> Self {
         let after = last.as_ref().map_or(self.since, |last| last.at.max(self.since));
         self.next = if self.paused { None } else { self.schedule.cron.next(after) };
         Self { last, trouble, ..self }
@@ -205,12 +247,25 @@ impl ScheduleInfo {
 /// What a note says: a line of JSON, and the input.
 pub(super) fn read(note: &Note) -> Result<ScheduleInfo> {
     let damaged = |why: String| Error::Corrupt { what: note.name.clone(), why };
-    let name = note.name.rsplit('/').next().unwrap_or_default().parse()?;
+    let (owner, name) = note
+        .name
+        .strip_prefix(KEPT)
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(|| damaged("it has no owner".into()))?;
+    let (tenant, name) = (tenant(owner).ok_or_else(|| damaged("its owner is no name".into()))?, name.parse()?);
     let end = note.bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| damaged("it has no end".into()))?;
     let Kept { mut schedule, content_type, since, paused } =
         serde_json::from_slice(&note.bytes[..end]).map_err(|error| damaged(error.to_string()))?;
     schedule.request.input = Payload::new(&content_type, note.bytes[end + 1..].to_vec())?;
-    Ok(ScheduleInfo { name, schedule, since, paused, last: None, next: None, trouble: None })
+    Ok(ScheduleInfo { tenant, name, schedule, since, paused, last: None, next: None, trouble: None })
+}
+
+/// Whose the schedules of an owner are: nobody's, or a tenant's.
+fn tenant(owner: &str) -> Option<Option<String>> {
+    match owner {
+        NOBODY => Some(None),
+        _ => String::from_utf8(hex::decode(owner).ok()?).ok().map(Some),
+    }
 }
 
 impl Schedule {

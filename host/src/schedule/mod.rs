@@ -62,6 +62,9 @@ pub enum Overlap {
 /// A schedule as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScheduleInfo {
+    /// Whose it is; `None`: of no tenant.
+    #[serde(default)]
+    pub tenant: Option<String>,
     /// What it is called; each tenant has names of its own.
     pub name: ScheduleName,
     /// What is submitted, and when. The input is not part of it where it was read from a list.

@@ -12,6 +12,7 @@ use super::keep::{self, ALL, FIRED, Fired, KEPT};
 use super::{Firing, Missed, Overlap, ScheduleInfo};
 use crate::error::{Error, Result};
 use crate::host::Inner;
+use crate::id::JobId;
 use crate::job::{IdempotencyKey, KeyHolds};
 use crate::store::{Inserted, Note};
 use crate::time::Timestamp;
@@ -55,33 +56,37 @@ impl Inner {
         let fired = self.store.notes(FIRED, ALL).await?;
         let mut next: Option<Timestamp> = None;
         for note in &kept {
-            let known = keep::of(note, &fired);
+            let known = Fired::of(keep::of(note, &fired));
             let schedule = match keep::read(note) {
-                Ok(schedule) => schedule.with(known),
+                Ok(schedule) => schedule.with(known.clone()),
                 Err(error) => {
                     tell(told, note, &error);
                     continue;
                 }
             };
-            let due = self.consider(note, schedule).await?;
+            let due = self.consider(note, schedule, known).await?;
             next = next.into_iter().chain(due).min();
         }
         Ok(next)
     }
 
     /// Looks whether a schedule is due, does what it says, and answers when it is due again.
-    async fn consider(self: &Arc<Self>, note: &Note, schedule: ScheduleInfo) -> Result<Option<Timestamp>> {
+    async fn consider(
+        self: &Arc<Self>,
+        note: &Note,
+        schedule: ScheduleInfo,
+        before: Fired,
+    ) -> Result<Option<Timestamp>> {
         let now = self.now();
         let Some(due) = schedule.next.filter(|next| *next <= now) else { return Ok(schedule.next) };
         // Of all that have passed, the last.
         let at = schedule.schedule.cron.latest(due.minus(Duration::from_secs(1)), now).unwrap_or(due);
-        let before = Fired { last: schedule.last.clone(), trouble: schedule.trouble.clone() };
-        let after = match self.fire(&schedule, at, now).await {
-            Ok(firing) => Fired { last: Some(firing), trouble: None },
-            Err(error) if is_passing(&error) => Fired { trouble: Some(error.chain()), ..before.clone() },
+        let after = match self.fire(&schedule, before.job(), at, now).await {
+            Ok(firing) => before.then(firing),
+            Err(error) if is_passing(&error) => before.waiting(error.chain()),
             Err(error) => {
                 tracing::warn!(schedule = %schedule.name, %at, error = error.chain(), "a scheduled job was refused");
-                Fired { last: Some(Firing { at, job: None, skipped: Some(error.chain()) }), trouble: None }
+                before.then(Firing { at, job: None, skipped: Some(error.chain()) })
             }
         };
         if after != before {
@@ -91,12 +96,18 @@ impl Inner {
         Ok(schedule.schedule.cron.next(at))
     }
 
-    async fn fire(self: &Arc<Self>, schedule: &ScheduleInfo, at: Timestamp, now: Timestamp) -> Result<Firing> {
+    async fn fire(
+        self: &Arc<Self>,
+        schedule: &ScheduleInfo,
+        before: Option<JobId>,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Firing> {
         let skipped = |why: &str| Ok(Firing { at, job: None, skipped: Some(why.to_owned()) });
         if schedule.schedule.missed == Missed::Skip && now.since(at) > LATE {
             return skipped("nobody was there when it was due");
         }
-        if schedule.schedule.overlap == Overlap::Skip && self.is_under_way(schedule.last.as_ref()).await? {
+        if schedule.schedule.overlap == Overlap::Skip && self.is_under_way(before).await? {
             return skipped("the job before had not finished");
         }
         let mut request = schedule.schedule.request.clone();
@@ -114,8 +125,8 @@ impl Inner {
     }
 
     /// Whether the job that was submitted last has not finished.
-    async fn is_under_way(&self, last: Option<&Firing>) -> Result<bool> {
-        let Some(job) = last.and_then(|last| last.job) else { return Ok(false) };
+    async fn is_under_way(&self, last: Option<JobId>) -> Result<bool> {
+        let Some(job) = last else { return Ok(false) };
         match self.store.peek(job, self.now()).await {
             Ok(job) => Ok(!job.status.is_finished()),
             Err(Error::NotFound { .. } | Error::Expired(_)) => Ok(false),

@@ -1,5 +1,7 @@
 //! `schedule`: calls that are submitted again and again.
 
+use au_host::{Local, LocalConfig};
+
 use super::*;
 
 #[test]
@@ -28,6 +30,68 @@ fn a_schedule_is_kept_shown_paused_resumed_and_removed() {
     has(&folder.run(["schedule", "show", "nightly"]).failed(3), "no schedule nightly");
     has(&folder.run(["schedule", "list"]).succeeded().err, "no schedules");
     folder.run(["status", &id]).succeeded();
+}
+
+#[test]
+fn what_a_schedule_asks_for_its_jobs_is_shown_as_far_as_it_was_said() {
+    let folder = Folder::filled();
+    folder.run(["schedule", "set", "plain", "@daily", "guest", "echo", "7"]).succeeded();
+    let plain = folder.run(["schedule", "show", "plain"]).succeeded().out;
+    for absent in ["priority", "ttl", "queue", "webhook", "retry", "limits", "grants"] {
+        assert!(!plain.contains(absent), "{plain}");
+    }
+    let more = "--priority 7 --ttl 2h --queue mail --concurrency-key acme --label team=a --attempts 5 --retry-delay 3s \
+        --timeout 9s --memory 32MiB --webhook https://example.com/told --random";
+    let words = ["schedule", "set", "nightly", "@daily", "guest", "echo", "7"];
+    let shown = folder.run(words.into_iter().chain(more.split_whitespace())).succeeded().out;
+    assert_eq!(folder.run(["schedule", "show", "nightly"]).succeeded().out, shown);
+    for line in [
+        "priority  7\n",
+        "ttl       2h\n",
+        "queue     mail\n",
+        "key       acme\n",
+        "label     team=a\n",
+        "retry     5 attempts, exponential rests from 3s to ",
+        "limits    timeout 9s, memory 32",
+        "webhook   https://example.com/told\n",
+        "grants    random\n",
+    ] {
+        has(&shown, line);
+    }
+}
+
+#[test]
+fn a_schedule_of_a_tenant_is_listed_with_its_tenant_and_reached_by_that() {
+    let folder = Folder::filled();
+    folder.run(["schedule", "set", "nightly", "@daily", "guest", "echo", "7"]).succeeded();
+    assert!(!folder.run(["schedule", "list"]).succeeded().out.contains("TENANT"), "there are none");
+    let of_a_tenant = async {
+        let config = LocalConfig { takes: au_host::Takes::Nothing, ..guest::config() };
+        let local = Local::open(&folder.data(), config).await.unwrap();
+        let name = "nightly".parse().unwrap();
+        let schedule = local.host().schedules(None).get(&name).await.unwrap().schedule;
+        local.host().schedules(Some("acme")).put(&name, schedule).await.unwrap();
+        local.leave(LONG).await.unwrap();
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(of_a_tenant);
+    let listed = folder.run(["schedule", "list"]).succeeded().out;
+    has(&listed, "TENANT");
+    has(&listed, "acme          nightly");
+    assert_eq!(folder.json(["schedule", "list", "--tenant", "acme"]).as_array().unwrap().len(), 1);
+    let paused = |words: &[&str]| {
+        let words = ["schedule", "show", "nightly"].into_iter().chain(words.iter().copied());
+        folder.json(words)["paused"].as_bool().unwrap()
+    };
+    folder.run(["schedule", "pause", "nightly", "--tenant", "acme"]).succeeded();
+    assert_eq!((paused(&[]), paused(&["--tenant", "acme"])), (false, true));
+    has(&folder.run(["schedule", "show", "nightly", "--tenant", "acme"]).succeeded().out, "tenant    acme");
+    folder.run(["schedule", "resume", "nightly", "--tenant", "acme"]).succeeded();
+    assert!(!paused(&["--tenant", "acme"]));
+    let id = folder.run(["schedule", "run", "nightly", "--tenant", "acme"]).succeeded().line();
+    assert_eq!(folder.status(&id)["options"]["principal"], "acme");
+    folder.run(["schedule", "rm", "nightly", "--tenant", "acme"]).succeeded();
+    folder.run(["schedule", "show", "nightly", "--tenant", "acme"]).failed(3);
+    folder.run(["schedule", "show", "nightly"]).succeeded();
 }
 
 #[test]
@@ -62,6 +126,8 @@ fn who_works_submits_what_is_scheduled() {
         (jobs["jobs"].as_array().unwrap().len() >= 2).then_some(jobs)
     };
     let jobs = until("two jobs", done);
+    let is_told = || folder.run(["schedule", "list"]).succeeded().out.contains(" completed\n").then_some(());
+    until("what became of the last time", is_told);
     folder.run(["schedule", "rm", "often"]).succeeded();
     if let Some(mut worker) = worker {
         worker.kill().unwrap();

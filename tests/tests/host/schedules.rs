@@ -146,6 +146,49 @@ async fn a_time_at_which_the_job_before_still_runs_is_skipped_where_that_was_ask
     assert_eq!(times(&jobs(&host).await), ["13:00", "15:00"]);
 }
 
+/// Skips each of these hours because the job before has not finished.
+async fn skips(host: &Host, time: &Time, hours: &[&str]) {
+    for hour in hours {
+        time.set(&format!("2026-06-01T{hour}:00:01Z"));
+        let last = told(host, hour).await.last.unwrap();
+        assert!(last.skipped.unwrap_or_default().contains("had not finished"), "{hour}: {:?}", last.job);
+    }
+}
+
+#[tokio::test]
+async fn however_many_times_are_skipped_a_job_that_still_runs_is_alone() {
+    let (store, time) = (memory(), Time::new());
+    let host = host(&store, &time).await;
+    let schedule = Schedule { overlap: Overlap::Skip, ..hourly("for-ever", &time) };
+    host.schedules(None).put(&name(), schedule).await.unwrap();
+    time.set("2026-06-01T13:00:01Z");
+    let first = told(&host, "13").await.last.unwrap().job.unwrap();
+    skips(&host, &time, &["14", "15", "16"]).await;
+    assert_eq!(times(&jobs(&host).await), ["13:00"]);
+    host.handle(first).cancel("enough").await.unwrap();
+    host.handle(first).wait(crate::LONG).await.unwrap();
+    time.set("2026-06-01T17:00:01Z");
+    told(&host, "17").await;
+    skips(&host, &time, &["18", "19"]).await;
+    assert_eq!(times(&jobs(&host).await), ["13:00", "17:00"]);
+}
+
+#[tokio::test]
+async fn a_job_that_a_host_of_before_wrote_down_is_waited_for_through_times_that_were_missed_too() {
+    let (store, time) = (memory(), Time::new());
+    let host = host(&store, &time).await;
+    let schedule = Schedule { overlap: Overlap::Skip, missed: Missed::Skip, ..hourly("for-ever", &time) };
+    host.schedules(None).put(&name(), schedule).await.unwrap();
+    time.set("2026-06-01T13:00:01Z");
+    let first = told(&host, "13").await.last.unwrap().job.unwrap();
+    let before = serde_json::json!({ "last": { "at": at("2026-06-01T13:00:00Z"), "job": first, "skipped": null }, "trouble": null });
+    store.put_note("scheduled/-/hourly", &serde_json::to_vec(&before).unwrap()).await.unwrap();
+    time.set("2026-06-01T15:30:00Z");
+    assert!(told(&host, "15").await.last.unwrap().skipped.unwrap().contains("nobody was there"));
+    skips(&host, &time, &["16", "17"]).await;
+    assert_eq!(times(&jobs(&host).await), ["13:00"]);
+}
+
 #[tokio::test]
 async fn a_paused_schedule_submits_nothing_and_goes_on_with_the_next_time_when_it_is_resumed() {
     let (store, time) = (memory(), Time::new());

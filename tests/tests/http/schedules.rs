@@ -81,6 +81,61 @@ async fn each_tenant_has_schedules_of_its_own_and_its_jobs_are_its_own() {
 }
 
 #[tokio::test]
+async fn whoever_belongs_to_no_tenant_sees_the_schedules_of_all_and_pauses_runs_and_removes_those_of_one() {
+    let served = Served::closed().await;
+    let own = served.token(Some("own"), &[Scope::Read, Scope::Submit]).await;
+    let other = served.token(Some("other"), &[Scope::Read, Scope::Submit]).await;
+    let admin = served.token(None, &[Scope::Admin]).await;
+    for token in [&own, &other, &admin] {
+        json(served.as_who(token, Method::PUT, DAILY, number(1)).await, 200);
+    }
+    let tenants = async |token: &str, query: &str| {
+        let listed = json(served.as_who(token, Method::GET, &format!("/v1/schedules{query}"), "").await, 200);
+        let tenant = |schedule: &serde_json::Value| schedule["tenant"].as_str().unwrap_or("-").to_owned();
+        listed["schedules"].as_array().unwrap().iter().map(tenant).collect::<Vec<_>>()
+    };
+    assert_eq!(tenants(&admin, "").await, ["-", "other", "own"]);
+    assert_eq!(tenants(&admin, "?tenant=own").await, ["own"]);
+    assert_eq!(tenants(&own, "").await, ["own"]);
+    let ask = async |token: &str, method: Method, more: &str| {
+        served.as_who(token, method, &format!("/v1/schedules/daily{more}"), "").await
+    };
+    let is_paused = async |token: &str| json(ask(token, Method::GET, "").await, 200)["paused"].as_bool().unwrap();
+    json(ask(&admin, Method::POST, "/pause?tenant=own").await, 200);
+    assert_eq!((is_paused(&own).await, is_paused(&other).await, is_paused(&admin).await), (true, false, false));
+    json(ask(&admin, Method::POST, "/resume?tenant=own").await, 200);
+    assert!(!is_paused(&own).await);
+    let job = json(ask(&admin, Method::POST, "/run?tenant=own").await, 202);
+    assert_eq!(job["options"]["principal"], "own", "a job of it is its tenant's: {job}");
+    assert_eq!(ask(&admin, Method::GET, "/input?tenant=own").await.bytes[..], number(1)[..]);
+    assert_eq!(ask(&admin, Method::DELETE, "?tenant=own").await.status, 204);
+    problem(ask(&own, Method::GET, "").await, 404, "not_found");
+    assert_eq!(tenants(&admin, "").await, ["-", "other"]);
+}
+
+#[tokio::test]
+async fn a_tenant_names_no_other_tenant_whose_schedules_it_means() {
+    let served = Served::closed().await;
+    let own = served.token(Some("own"), &[Scope::Read, Scope::Submit]).await;
+    let other = served.token(Some("other"), &[Scope::Read, Scope::Submit]).await;
+    json(served.as_who(&own, Method::PUT, DAILY, number(1)).await, 200);
+    for (method, path) in [
+        (Method::GET, "?tenant=own"),
+        (Method::GET, "/daily?tenant=own"),
+        (Method::GET, "/daily/input?tenant=own"),
+        (Method::DELETE, "/daily?tenant=own"),
+        (Method::POST, "/daily/pause?tenant=own"),
+        (Method::POST, "/daily/resume?tenant=own"),
+        (Method::POST, "/daily/run?tenant=own"),
+    ] {
+        let path = format!("/v1/schedules{path}");
+        problem(served.as_who(&other, method.clone(), &path, "").await, 403, "forbidden");
+    }
+    let mine = json(served.as_who(&own, Method::GET, "/v1/schedules/daily?tenant=own", "").await, 200);
+    assert_eq!((&mine["tenant"], &mine["paused"]), (&"own".into(), &false.into()));
+}
+
+#[tokio::test]
 async fn the_dashboard_shows_schedules_and_pauses_runs_and_deletes_them() {
     let Some(desk) = Desk::new().await else { return };
     let url = format!("{}{DAILY}", desk.program.url);

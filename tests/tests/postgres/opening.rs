@@ -62,6 +62,14 @@ async fn tables_of_an_earlier_version_are_brought_up_with_the_lanes_of_what_has_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_connections_and_never_says_a_word_is_given_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://{}/x", silent.local_addr().unwrap());
+    let error = open(&url, Durability::Fsync).await.unwrap_err();
+    assert!(error.chain().contains("did not answer within 10s"), "{}", error.chain());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_make_nothing_may_use_tables_that_are_there() {
     let Some(server) = server() else { return };
     let url = server.database_by_socket();

@@ -42,18 +42,20 @@ function table(schedules, change) {
 }
 
 function row(schedule, change) {
-  const { name, cron, zone, request, next, last, paused, trouble } = schedule;
+  const { tenant, name, cron, zone, request, next, last, paused, trouble } = schedule;
   const url = path`/v1/schedules/${name}`;
+  // Of another's name that is the same, this one's.
+  const whose = tenant ? `?${new URLSearchParams({ tenant })}` : "";
   const verb = paused ? "resume" : "pause";
-  const turn = () => change(`${url}/${verb}`, "POST", `${name} ${paused ? "goes on" : "is paused"}`);
-  const run = () => change(`${url}/run`, "POST", `A job of ${name} is submitted`);
+  const turn = () => change(`${url}/${verb}${whose}`, "POST", `${name} ${paused ? "goes on" : "is paused"}`);
+  const run = () => change(`${url}/run${whose}`, "POST", `A job of ${name} is submitted`);
   const remove = async () => {
     if (!(await confirmed(`Delete the schedule ${name}? Its jobs stay.`))) return;
-    await change(url, "DELETE", `${name} is gone`);
+    await change(url + whose, "DELETE", `${name} is gone`);
   };
   const button = (text, onclick, kind) => h("button", { type: "button", onclick, class: kind }, text);
   const cells = [
-    h("a", { href: `#/jobs?${new URLSearchParams({ label: `schedule=${name}` })}` }, name),
+    [h("a", { href: `#/jobs?${new URLSearchParams({ label: `schedule=${name}` })}` }, name), tenant && h("span", { class: "hint" }, ` ${visible(tenant)}`)],
     [h("code", {}, visible(cron)), " ", h("span", { class: "hint" }, visible(zone))],
     h("span", { class: "what" }, `${visible(short(request.module))} ${visible(request.function)}`),
     paused ? h("span", { class: "badge pending" }, "paused") : next ? time(next) : "never again",

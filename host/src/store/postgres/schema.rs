@@ -1,6 +1,8 @@
 //! The tables, and how they come to be there: by migrations, one transaction for all that are missing, one host at a time.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::address::Address;
@@ -12,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::id::JobId;
 use crate::store::record;
 
+/// How long a server that takes connections may say nothing to the first.
+const SILENT: Duration = Duration::from_secs(10);
 /// What lock the hosts take that would make the tables: "auho", and a hash of the schema beside it.
 const LOCK: i32 = 0x6175_686f;
 /// How the tables come from one version to the next, in order: the first makes them.
@@ -135,10 +139,17 @@ pub(super) async fn prepare(door: &Door) -> Result<Session> {
     }
 }
 
-/// The first connection: only a server that just starts is waited for, since anything else is more likely a mistake in the URL.
+/// The first connection: only a server that just starts is waited for, since anything else is more likely a mistake in the URL. That goes
+/// for what takes connections and never says a word, too: it may be no PostgreSQL.
 async fn first(door: &Door, until: Instant) -> Result<Session> {
+    // A URL may name several servers, of which some are away.
+    let silent = SILENT * u32::try_from(door.address.config().get_hosts().len().max(1)).unwrap_or(1);
     loop {
-        match door.try_open(None).await {
+        let Ok(opened) = timeout(silent, door.try_open(None)).await else {
+            let why = format!("it takes connections, and did not answer within {}", humantime::format_duration(silent));
+            return Err(fault::unreachable(&door.address.to_string(), &why));
+        };
+        match opened {
             Err(error) if error.chain().contains("[57P03]") && Instant::now() + SOON < until => {
                 tokio::time::sleep(SOON).await;
             }
