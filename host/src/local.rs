@@ -15,7 +15,7 @@ use crate::builder::Takes;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::handle::Handle;
-use crate::host::Host;
+use crate::host::{Host, Kept};
 use crate::id::{Digest, JobId, ModuleName, ModuleRef};
 use crate::job::Status;
 use crate::known::KnownModules;
@@ -23,7 +23,7 @@ use crate::middleware::Middleware;
 use crate::quota::Quotas;
 use crate::registry::{Compiler, Function, Listed, ModuleInfo, Registry};
 use crate::request::Request;
-use crate::sandbox::SandboxPolicy;
+use crate::sandbox::{Sandbox, SandboxPolicy};
 use crate::shared::Shared;
 use crate::store::file::FileStore;
 use crate::store::memory::MemoryStore;
@@ -297,8 +297,31 @@ impl Local {
     /// # Errors
     /// As for [`Host::submit`].
     pub async fn submit(&self, request: Request) -> Result<Handle> {
+        let needs = self.needs(&request)?;
+        self.with_ready(needs, self.host.submit(request)).await
+    }
+
+    /// The same, but `KeyTaken` when the key names a job with another module, function or input.
+    ///
+    /// # Errors
+    /// As for [`Host::submit_once`].
+    pub async fn submit_once(&self, request: Request) -> Result<Kept> {
+        let needs = self.needs(&request)?;
+        self.with_ready(needs, self.host.submit_once(request)).await
+    }
+
+    /// What is to be ready for a call, if that is known before it is admitted.
+    fn needs(&self, request: &Request) -> Result<Option<(Digest, Sandbox)>> {
         let sandbox = self.host.inner.settings.policy.resolve(&request.sandbox)?;
-        let ModuleRef::Digest(module) = request.module else { return self.host.submit(request).await };
+        Ok(if let ModuleRef::Digest(module) = request.module { Some((module, sandbox)) } else { None })
+    }
+
+    async fn with_ready<T>(
+        &self,
+        needs: Option<(Digest, Sandbox)>,
+        submitting: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some((module, sandbox)) = needs else { return submitting.await };
         // If it cannot be made ready, the attempt will find out too, and say so where it belongs.
         let ready = async {
             if self.backends.are_here() {
@@ -307,9 +330,9 @@ impl Local {
         };
         if self.host.inner.takes() == Takes::Own && sandbox.grants.is_empty() {
             ready.await;
-            return self.host.submit(request).await;
+            return submitting.await;
         }
-        tokio::join!(self.host.submit(request), ready).0
+        tokio::join!(submitting, ready).0
     }
 
     /// What its attempts run on: what each is called, where it is, and whether it answers. The last one runs what no other is for.

@@ -57,6 +57,9 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Remote { status: 403, .. } => "give a token that may do this: --token, AU_TOKEN".into(),
         Error::Remote { code, .. } if code.is_empty() => "name the URL of an au-host: --host, AU_HOST".into(),
         Error::Remote { .. } => "`au-host doctor` asks that host how it is".into(),
+        Error::KeyTaken { job, .. } => {
+            format!("give each call a --key of its own; `au-host status {job}` shows what has this one")
+        }
         Error::Finished(_) => format!("`{}` shows how it ended", of("result")),
         Error::WaitTimedOut { id, .. } => format!("`au-host wait {id}` waits on, `au-host cancel {id}` stops it"),
         Error::Failed(failure) => failed(failure.kind, &of("logs")),

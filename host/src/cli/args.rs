@@ -281,7 +281,7 @@ pub(crate) struct Settings {
     /// Start no earlier than this long from now
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) delay: Option<Duration>,
-    /// Submitting twice with one key gives one job
+    /// Submitting twice with one key gives one job; another call with it is refused
     #[arg(long, value_name = "TEXT")]
     pub(crate) key: Option<String>,
     /// How long the key gives that job: while-kept, or until-finished, so that no two of one key run at once [default: while-kept]

@@ -13,7 +13,7 @@ pub(crate) async fn events(place: &Place, out: Out, command: Logs) -> Result {
     let host = place.look().await?;
     let handle = host.handle(command.id);
     if command.follow {
-        return follow::events(place, &host, &handle, |event| show(out, event)).await;
+        return follow::events((place, out), &host, &handle, |event| show(out, event)).await;
     }
     follow::lines(&handle, |entry| show(out, Event::Log(entry))).await?;
     let job = handle.metadata().await.map_err(Trouble::of(command.id))?;

@@ -4,7 +4,9 @@ use au_host::{Event, Handle, LogEntry};
 use futures::StreamExt;
 
 use super::hosted::Hosted;
+use super::output::Out;
 use super::place::Place;
+use super::tend::tend;
 use super::trouble::{Result, Trouble};
 
 /// Lines of a log that are read in one go.
@@ -26,7 +28,7 @@ pub(crate) async fn lines(handle: &Handle, mut show: impl FnMut(LogEntry) -> Res
 
 /// Shows each event until the job has finished, and sees to it that somebody runs it.
 pub(crate) async fn events(
-    place: &Place,
+    at: (&Place, Out),
     host: &Hosted,
     handle: &Handle,
     mut show: impl FnMut(Event) -> Result,
@@ -38,5 +40,5 @@ pub(crate) async fn events(
         }
         Ok(())
     };
-    place.tend(host, handle.id(), following).await?
+    tend(at, host, handle.id(), following).await?
 }

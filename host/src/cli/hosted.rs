@@ -30,11 +30,12 @@ impl Hosted {
         }
     }
 
-    /// Keeps a job; here, its module is made ready meanwhile.
+    /// Keeps a job; here, its module is made ready meanwhile. `KeyTaken` for the key of another call: its result would look like
+    /// that of this one.
     pub(crate) async fn submit(&self, request: Request) -> Result<Handle> {
         match self {
-            Self::Here(local) => local.submit(request).await,
-            Self::There(client) => client.submit(request).await,
+            Self::Here(local) => Ok(local.submit_once(request).await?.handle),
+            Self::There(client) => client.submit_once(request).await,
         }
     }
 

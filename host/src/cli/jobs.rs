@@ -13,6 +13,7 @@ use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
 use super::settings;
+use super::tend::{Hold, hold, tend};
 use super::trouble::{Result, Trouble};
 use au_host::units;
 
@@ -30,7 +31,14 @@ pub(crate) async fn status(place: &Place, out: Out, ids: Vec<JobId>) -> Result {
             Some(_) => host.handle(id).webhook().await.map_err(Trouble::of(id))?,
             None => None,
         };
-        let standing = Standing { job, unattended, webhook };
+        let hold = hold(place, &host, &job).await;
+        let unattended = match hold {
+            Some(Hold::PausedQueue(_) | Hold::PausedFunction(_)) => false,
+            Some(Hold::NoWorker(_)) => true,
+            // Whoever works on a store that hosts share will run it in its turn.
+            None => unattended && place.store().is_none(),
+        };
+        let standing = Standing { job, unattended, hold, webhook };
         if out.json { out.facts(&standing) } else { out.line(&described(&standing)) }
     };
     each(out, ids, each_one).await
@@ -59,11 +67,12 @@ struct Standing {
     #[serde(flatten)]
     job: Summary,
     unattended: bool,
+    hold: Option<Hold>,
     webhook: Option<Delivery>,
 }
 
 fn described(standing: &Standing) -> String {
-    let Standing { job, unattended, webhook } = standing;
+    let Standing { job, unattended, hold, webhook } = standing;
     let mut lines = vec![format!("{} {}", job.id, job.status)];
     let mut fact = |name: &str, value: String| lines.push(format!("  {name:<10} {value}"));
     let name = job.options.module_name.as_deref().unwrap_or("");
@@ -96,7 +105,9 @@ fn described(standing: &Standing) -> String {
     if let Some(worker) = job.worker {
         fact("worker", worker.to_string());
     }
-    if *unattended {
+    if let Some(hold) = hold {
+        fact("waits", hold.to_string());
+    } else if *unattended {
         fact("unattended", format!("nobody runs it: `au-host wait {}` or `au-host work` does", job.id));
     }
     if let Some(progress) = &job.progress {
@@ -208,7 +219,7 @@ pub(crate) async fn logs(place: &Place, out: Out, command: Logs) -> Result {
     let handle = host.handle(command.id);
     if command.follow {
         let line = |event| if let Event::Log(entry) = event { out.log_data(&entry) } else { Ok(()) };
-        return follow::events(place, &host, &handle, line).await;
+        return follow::events((place, out), &host, &handle, line).await;
     }
     follow::lines(&handle, |entry| out.log_data(&entry)).await?;
     note_dropped(out, &handle.metadata().await.map_err(Trouble::of(command.id))?.usage);
@@ -226,7 +237,7 @@ pub(crate) fn note_dropped(out: Out, usage: &Usage) {
 pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
     let host = place.look().await?;
     let each_one = async |id| {
-        let job = stopped(place, &host, id, &command.reason).await?;
+        let job = stopped((place, out), &host, id, &command.reason).await?;
         if out.json {
             return out.facts(&job);
         }
@@ -241,10 +252,10 @@ pub(crate) async fn cancel(place: &Place, out: Out, command: Cancel) -> Result {
 }
 
 /// Asks it to stop, and sees whether it did.
-async fn stopped(place: &Place, host: &Hosted, id: JobId, reason: &str) -> Result<Summary> {
+async fn stopped(at: (&Place, Out), host: &Hosted, id: JobId, reason: &str) -> Result<Summary> {
     let handle = host.handle(id);
     handle.cancel(reason).await.map_err(Trouble::of(id))?;
-    match place.tend(host, id, handle.wait(STOPPING)).await? {
+    match tend(at, host, id, handle.wait(STOPPING)).await? {
         Err(Error::WaitTimedOut { .. }) => handle.metadata().await.map_err(Trouble::of(id)),
         other => other.map_err(Trouble::of(id)),
     }

@@ -40,6 +40,7 @@ mod serve;
 mod settings;
 mod signals;
 mod store;
+mod tend;
 mod token;
 mod top;
 mod trouble;

@@ -5,12 +5,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use au_host::backend::Backends;
 use au_host::backend::wasm::WasmConfig;
 use au_host::middleware::logging::Logging as LogAttempts;
-use au_host::{Client, ClientConfig, Error, JobId, Local, LocalConfig, Middleware, Store, Takes, Tokens};
+use au_host::{Client, ClientConfig, Error, Local, LocalConfig, Middleware, Store, Takes, Tokens};
 use etcetera::BaseStrategy;
 
 use super::args::Common;
@@ -25,8 +24,6 @@ const LOG: &str = "worker.log";
 /// The log of background workers begins anew above this.
 const LOG_LIMIT: u64 = 1 << 20;
 const LOCK: &str = "worker.lock";
-/// Between two looks at whether somebody works on what is waited for.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// A data folder, and what its operator decided.
 #[derive(Clone, Debug)]
@@ -90,6 +87,16 @@ impl Place {
         let url = client.url();
         let why = format!("`{verb}` works on a data folder of this machine, and {url} is a host elsewhere");
         Err(Error::invalid("--host", why).into())
+    }
+
+    /// The URL of the store that hosts share, fit to be shown; `None`: what is kept is in the folder.
+    pub(crate) fn store(&self) -> Option<String> {
+        self.store.as_deref().map(without_secrets)
+    }
+
+    /// Where jobs and modules are, for people.
+    pub(crate) fn shown(&self) -> String {
+        self.store().unwrap_or_else(|| self.dir.display().to_string())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -292,20 +299,37 @@ impl Place {
         }
         OpenOptions::new().create(true).append(true).open(path)
     }
+}
 
-    /// Waits for something about a job, and sees to it meanwhile that somebody works on it.
-    pub(crate) async fn tend<T>(&self, host: &Hosted, id: JobId, waiting: impl Future<Output = T>) -> Result<T> {
-        let mut waiting = std::pin::pin!(waiting);
-        let mut spawned: Option<Child> = None;
-        loop {
-            let idle = spawned.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            if idle && host.is_unattended(id).await.unwrap_or(false) {
-                spawned = self.ensure_worker()?;
-            }
-            tokio::select! {
-                done = &mut waiting => return Ok(done),
-                () = tokio::time::sleep(LOOK) => {}
-            }
+/// A URL without its password and its parameters, which may have one. Of one that is hard to take apart only the scheme.
+fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or("");
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let shown = match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}{path}", user.split(':').next().unwrap_or("")),
+        None if url.contains('@') => "…".to_owned(),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}://{}", shown.trim_start_matches('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://ada:secret@db/jobs?sslmode=require", "postgres://ada@db/jobs"),
+            ("postgres://db/jobs?user=ada&password=secret", "postgres://db/jobs"),
+            ("postgres://ada:sec/ret@db/jobs", "postgres://…"),
+            ("postgres://ada:sec?ret@db/jobs", "postgres://…"),
+            ("redis://:secret@cache:6379/1", "redis://cache:6379/1"),
+            ("redis://cache", "redis://cache"),
+            ("file:/srv/jobs", "file:/srv/jobs"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::args::{ResultOf, Wait};
 use super::jobs;
 use super::output::Out;
 use super::place::Place;
+use super::tend::tend;
 use super::trouble::{Result, Trouble};
 
 /// How a job ended.
@@ -57,7 +58,7 @@ fn value(output: &Payload) -> Value {
 pub(crate) async fn result(place: &Place, out: Out, command: ResultOf) -> Result {
     let host = place.look().await?;
     let handle = host.handle(command.id);
-    let outcome = place.tend(&host, command.id, handle.result(command.timeout)).await?;
+    let outcome = tend((place, out), &host, command.id, handle.result(command.timeout)).await?;
     if let Err(Error::WaitTimedOut { .. } | Error::NotFound { .. } | Error::Expired(_)) = outcome {
         return outcome.map(|_| ()).map_err(Trouble::of(command.id));
     }
@@ -71,7 +72,7 @@ pub(crate) async fn wait(place: &Place, out: Out, command: Wait) -> Result {
     let each = async |id| {
         let left = command.timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
         let handle = host.handle(id);
-        let job = match place.tend(&host, id, handle.wait(left)).await? {
+        let job = match tend((place, out), &host, id, handle.wait(left)).await? {
             // Of the time that was given, not of what was left of it.
             Err(Error::WaitTimedOut { id, .. }) => {
                 Err(Error::WaitTimedOut { id, waited: command.timeout.unwrap_or_default() })

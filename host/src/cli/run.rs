@@ -12,6 +12,7 @@ use super::output::{Bar, Out};
 use super::place::Place;
 use super::result::{self, Report};
 use super::signals::Stops;
+use super::tend::{no_worker, tend};
 use super::trouble::{Result, Trouble};
 use super::{call, jobs};
 
@@ -55,7 +56,7 @@ async fn run_in(place: &Place, host: &Hosted, out: Out, command: &Run) -> Result
     let mut request = call::request(host, &command.call).await?;
     command.settings.apply(&mut request)?;
     let bar = out.bar(&request.function);
-    let handle = kept(place, host, request, &bar).await;
+    let handle = kept((place, out), host, request, &bar).await;
     drop(bar);
     let handle = handle?;
     let finished = finish(&handle, out, command).await;
@@ -69,14 +70,14 @@ async fn run_in(place: &Place, host: &Hosted, out: Out, command: &Run) -> Result
 }
 
 /// Keeps the job, and follows it to its end.
-async fn kept(place: &Place, host: &Hosted, request: Request, bar: &Bar) -> Result<Handle> {
+async fn kept(at: (&Place, Out), host: &Hosted, request: Request, bar: &Bar) -> Result<Handle> {
     let may_be_of_another = request.key.is_some();
     // Before it is kept: from here on no signal ends this program and leaves the job behind.
     let mut stops = Stops::listen()?;
     let handle = host.submit(request).await?;
     let following = follow(&handle, bar, &mut stops);
     if may_be_of_another {
-        place.tend(host, handle.id(), following).await??;
+        tend(at, host, handle.id(), following).await??;
     } else {
         following.await?;
     }
@@ -142,6 +143,9 @@ pub(crate) async fn submit(place: &Place, out: Out, command: Submit) -> Result {
     }
     if !command.no_worker && matches!(host, Hosted::Here(_)) {
         place.ensure_worker()?;
+        if let Some(hold) = no_worker(place, &host).await {
+            out.note(&format!("job {id} waits: {hold}"));
+        }
     }
     Ok(())
 }

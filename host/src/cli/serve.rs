@@ -30,7 +30,7 @@ pub(crate) async fn serve(place: &Place, out: Out, command: Serve) -> Result {
     if out.json {
         out.facts(&json!({ "url": url, "data": place.path() }))?;
     }
-    out.note(&format!("serving {} at {url}; Ctrl-C ends it", place.path().display()));
+    out.note(&format!("serving {} at {url}; Ctrl-C ends it", place.shown()));
     let drain = CancellationToken::new();
     let mut serving = std::pin::pin!(server.serve(Arc::clone(&local), drain.clone(), GRACE));
     tokio::select! {

@@ -136,6 +136,10 @@ fn said(error: &Error, job: Option<JobId>) -> (String, String) {
         Error::Refused { why } => ("refused".into(), why.clone()),
         Error::Module { code, why } => (format!("module refused ({code})"), why.clone()),
         Error::Finished(id) => (format!("job {id} has already finished"), "what has ended cannot be cancelled".into()),
+        Error::KeyTaken { name, job } => (
+            format!("the key {} is taken", clean(name, NAME_LIMIT)),
+            format!("it names job {job}, which is another call; nothing was kept of this one"),
+        ),
         Error::WaitTimedOut { id, waited } => (
             format!("job {id} is not finished"),
             format!("it was waited for {}; the job goes on", humantime::format_duration(*waited)),

@@ -28,7 +28,7 @@ pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
     }
     let mut stops = Stops::listen()?;
     let local = place.work(slots, labels(&command.label)?.into_iter().collect()).await?;
-    out.note(&format!("working in {}; Ctrl-C ends it", place.path().display()));
+    out.note(&format!("working in {}; Ctrl-C ends it", place.shown()));
     tokio::select! {
         _ = stops.next() => out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them back at once"),
         () = local.host().drained() => out.note("drained: nothing runs any more"),

@@ -45,6 +45,30 @@ fn jobs_of_a_paused_queue_wait_until_it_is_resumed_and_others_do_not() {
 }
 
 #[test]
+fn of_a_job_whose_queue_or_function_is_paused_status_and_wait_say_that_and_how_it_goes_on() {
+    let folder = Folder::filled();
+    for pauses in [["queue", "pause", "later"], ["function", "pause", "guest/echo"]] {
+        folder.run(pauses).succeeded();
+        let id = folder.run(["submit", "guest", "echo", "1", "--queue", "later"]).succeeded().line();
+        let resumes = format!("is paused: `au-host {} resume {}` goes on with it", pauses[0], pauses[2]);
+        let status = folder.run(["status", &id]).succeeded().out;
+        has(&status, &resumes);
+        assert!(!status.contains("nobody runs it"), "{status}");
+        let job = folder.status(&id);
+        assert_eq!(job["unattended"], false);
+        assert_eq!(job["hold"][format!("paused_{}", pauses[0])], pauses[2]);
+        let mut waits = folder.command(["wait", &id]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(waits.stderr.take().unwrap());
+        let mut said = String::new();
+        stderr.read_line(&mut said).unwrap();
+        has(&said, &resumes);
+        folder.run([pauses[0], "resume", pauses[2]]).succeeded();
+        assert_eq!(waits.wait().unwrap().code(), Some(0));
+        assert_eq!(stderr.lines().count(), 0, "it is said once");
+    }
+}
+
+#[test]
 fn of_a_queue_with_a_limit_no_more_run_at_once() {
     let folder = Folder::filled();
     folder.run(["queue", "set", "narrow", "--concurrency", "1"]).succeeded();

@@ -103,8 +103,23 @@ fn more_than_there_is_is_refused_and_not_trimmed() {
 fn the_same_key_gives_the_same_job() {
     let folder = Folder::filled();
     let one = folder.run(["run", "guest", "echo", "1", "--key", "once"]).succeeded();
-    let two = folder.run(["run", "guest", "echo", "2", "--key", "once"]).succeeded();
+    let two = folder.run(["run", "guest", "echo", "1", "--key", "once"]).succeeded();
     assert_eq!((&*one.out, &*two.out), ("[1]\n", "[1]\n"));
+    assert_eq!(folder.list().len(), 1);
+}
+
+#[test]
+fn the_key_of_another_call_is_refused_and_gives_no_result_of_that() {
+    let folder = Folder::filled();
+    folder.run(["run", "guest", "echo", "1", "--key", "once"]).succeeded();
+    let id = folder.list()[0]["id"].as_str().unwrap().to_owned();
+    for words in [&["run"][..], &["run", "--detach"], &["submit"]] {
+        for call in [["guest", "echo", "2"], ["guest", "spin", "1"], ["one", "echo", "1"]] {
+            let error = folder.run(words.iter().chain(&call).chain(&["--key", "once"]).copied()).failed(4);
+            has(&error, &format!("error: the key once is taken\n  why: it names job {id}, which is another call"));
+            has(&error, "try: give each call a --key of its own");
+        }
+    }
     assert_eq!(folder.list().len(), 1);
 }
 

@@ -30,6 +30,38 @@ fn what_one_folder_keeps_in_a_store_another_folder_runs_and_reads() {
     assert_eq!(here.json(on(&store, &["list"]))["jobs"].as_array().unwrap().len(), 2);
 }
 
+#[test]
+fn where_nobody_works_on_a_store_submit_status_and_wait_say_so_and_who_does() {
+    let folder = Folder::new();
+    let store = shared(&folder);
+    let said = format!("nobody works on {store}: `au-host work --store …` does");
+    let submitted = folder.run(on(&store, &["submit", "guest.wasm", "echo", "1"])).succeeded();
+    has(&submitted.err, &said);
+    let id = submitted.line();
+    has(&folder.run(on(&store, &["status", &id])).succeeded().out, &said);
+    let mut waits = folder.command(on(&store, &["wait", &id])).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(waits.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    stop(waits);
+    has(&line, &said);
+    // Whoever leaves it to others is not told.
+    assert_eq!(folder.run(on(&store, &["submit", "guest.wasm", "echo", "1", "--no-worker"])).succeeded().err, "");
+}
+
+#[test]
+fn a_worker_and_a_server_name_the_store_they_work_on() {
+    let folder = Folder::new();
+    let store = shared(&folder);
+    for (words, says) in [(&["work"][..], "working in"), (&["serve", "--listen", "127.0.0.1:0"], "serving")] {
+        let mut command = folder.command(on(&store, words));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+        stop(child);
+        has(&line, &format!("{says} {store}"));
+    }
+}
+
 fn stop(mut worker: Child) {
     worker.kill().unwrap();
     worker.wait().unwrap();
