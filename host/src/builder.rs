@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) webhook: WebhookConfig,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) routed: bool,
+    pub(crate) forgets: bool,
 }
 
 /// A host to be. See [`Host::builder`].
@@ -78,6 +79,7 @@ impl Builder {
             webhook: WebhookConfig::default(),
             labels: BTreeMap::new(),
             routed: false,
+            forgets: false,
         };
         Self { store, modules, backend, settings }
     }
@@ -154,6 +156,13 @@ impl Builder {
     /// otherwise: it costs every attempt a text.
     pub fn routed(mut self, routed: bool) -> Self {
         self.settings.routed = routed;
+        self
+    }
+
+    /// Its jobs are gone when it ends, so whoever waits for them is told when a backend cannot be reached.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn forgets(mut self, forgets: bool) -> Self {
+        self.settings.forgets = forgets;
         self
     }
 

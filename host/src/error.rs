@@ -13,6 +13,14 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Why a host elsewhere is as good as away for this one, whoever may reach it: it does not let it in.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it does not let this host in ({0}); AU_BACKEND_TOKEN, or token in [backends.NAME] of au-host.toml, must be a token of it with the scope work"
+)]
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only backends elsewhere let somebody in or not"))]
+pub(crate) struct ShutOut(pub(crate) String);
+
 /// Why the host did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -108,6 +108,22 @@ pub struct Local {
     _folder: Option<tempfile::TempDir>,
 }
 
+/// Where things are kept that are not in the folder of a host.
+struct Stores {
+    jobs: Arc<dyn Store>,
+    /// Modules that are shared with other hosts.
+    modules: Option<Arc<dyn Store>>,
+    /// Whether jobs are gone when the host ends.
+    forgets: bool,
+}
+
+impl Stores {
+    /// In which jobs are kept nowhere.
+    fn forgetful(modules: Option<Arc<dyn Store>>) -> Self {
+        Self { jobs: Arc::new(MemoryStore::new()), modules, forgets: true }
+    }
+}
+
 impl Local {
     /// Opens the host in `dir`, making what is missing.
     ///
@@ -134,7 +150,7 @@ impl Local {
     /// `Refused` when somebody else could write to the folder; what the store says.
     pub async fn on(store: Arc<dyn Store>, dir: &Path, config: LocalConfig) -> Result<Self> {
         let modules = Some(Arc::clone(&store));
-        Self::apart(store, modules, dir, config).await
+        Self::apart(Stores { jobs: store, modules, forgets: false }, dir, config).await
     }
 
     /// A host whose modules are those of `dir`, and whose jobs are kept nowhere.
@@ -142,7 +158,7 @@ impl Local {
     /// # Errors
     /// As for [`open`](Local::open).
     pub async fn ephemeral(dir: &Path, config: LocalConfig) -> Result<Self> {
-        Self::apart(Arc::new(MemoryStore::new()), None, dir, config).await
+        Self::apart(Stores::forgetful(None), dir, config).await
     }
 
     /// The same with the modules of `store`, as [`on`](Local::on) has them.
@@ -150,19 +166,14 @@ impl Local {
     /// # Errors
     /// As for [`on`](Local::on).
     pub async fn ephemeral_on(store: Arc<dyn Store>, dir: &Path, config: LocalConfig) -> Result<Self> {
-        Self::apart(Arc::new(MemoryStore::new()), Some(store), dir, config).await
+        Self::apart(Stores::forgetful(Some(store)), dir, config).await
     }
 
-    async fn apart(
-        jobs: Arc<dyn Store>,
-        modules: Option<Arc<dyn Store>>,
-        dir: &Path,
-        config: LocalConfig,
-    ) -> Result<Self> {
+    async fn apart(stores: Stores, dir: &Path, config: LocalConfig) -> Result<Self> {
         let (dir, compiler) = (dir.to_owned(), config.compiler.clone());
         let engines = engines(&config)?;
         let registry = blocking(move || registry(&dir, compiler)).await?;
-        Self::with(jobs, modules, (registry, engines), config, None).await
+        Self::with(stores, (registry, engines), config, None).await
     }
 
     async fn at(dir: PathBuf, config: LocalConfig, folder: Option<tempfile::TempDir>) -> Result<Self> {
@@ -171,14 +182,14 @@ impl Local {
         let engines = engines(&config)?;
         let open = move || Ok((FileStore::open(&path, durability).map(Arc::new)?, registry(&dir, compiler)?));
         let (store, registry) = blocking(open).await?;
-        let mut local = Self::with(Arc::clone(&store) as _, None, (registry, engines), config, folder).await?;
+        let stores = Stores { jobs: Arc::clone(&store) as _, modules: None, forgets: false };
+        let mut local = Self::with(stores, (registry, engines), config, folder).await?;
         local.kept = Some(store);
         Ok(local)
     }
 
     async fn with(
-        store: Arc<dyn Store>,
-        modules: Option<Arc<dyn Store>>,
+        Stores { jobs, modules, forgets }: Stores,
         (registry, engines): (Arc<Registry>, Engines),
         config: LocalConfig,
         folder: Option<tempfile::TempDir>,
@@ -195,10 +206,11 @@ impl Local {
         if config.takes != Takes::Nothing {
             backends.warm();
         }
-        let mut builder = Host::builder(store, Arc::clone(&known) as _, backends.backend())
+        let mut builder = Host::builder(jobs, Arc::clone(&known) as _, backends.backend())
             .routed(!config.backends.routes.is_empty())
             .policy(config.policy)
             .takes(config.takes)
+            .forgets(forgets)
             .default_ttl(config.default_ttl)
             .quotas(config.quotas)
             .webhook(config.webhook)

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::attempt::{Attempt, Report};
 use crate::backend::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ShutOut};
 use crate::failure::{Failure, FailureKind};
 use crate::host::Inner;
 use crate::job::{Job, Phase, Spec, State};
@@ -120,6 +120,8 @@ async fn execute(inner: &Arc<Inner>, job: &Job, stop: &Stop, recorder: &Recorder
             stop.postpone(inner.now().plus(retry_after));
             not_begun()
         }
+        // Nobody else runs what is kept nowhere, and whoever waits for it may know better where it should run.
+        Ok(Err(error @ Error::Unreachable { .. })) if inner.settings.forgets => Report::failed(not_run(&error)),
         // There was no room for it, or nobody: nothing of it ran, and the job loses no attempt.
         Ok(Err(error @ (Error::Busy { .. } | Error::Unreachable { .. } | Error::ShuttingDown))) => {
             tracing::warn!(job = %job.spec.id, error = error.chain(), "its backend takes nothing now; trying again");
@@ -300,6 +302,7 @@ fn not_run(error: &Error) -> Failure {
         Error::NotFound { .. } | Error::Module { .. } | Error::Corrupt { .. } | Error::Missing { .. } => {
             FailureKind::Module
         }
+        Error::Unreachable { source, .. } if source.is::<ShutOut>() => FailureKind::NotPermitted,
         Error::Refused { .. } | Error::Invalid { .. } | Error::Request { .. } => FailureKind::NotPermitted,
         _ => FailureKind::Transient,
     };

@@ -42,7 +42,8 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
             "wait until some of it is free, remove what is not needed, or have the host's operator raise it".into()
         }
         Error::Unreachable { .. } => {
-            "see whether `au-host serve` runs there, and whether --host, AU_HOST or au-host.toml names it".into()
+            "see whether `au-host serve` runs there, and whether --host, AU_HOST, --backend or au-host.toml names it"
+                .into()
         }
         Error::Request { misuse: Misuse::TooLarge, .. } => {
             "send less at a time, or have the host's operator raise the limit".into()

@@ -1,5 +1,7 @@
 //! Attempts that a host elsewhere runs for this one: a request each, which is answered as long as the attempt takes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::header::CONTENT_TYPE;
@@ -12,6 +14,8 @@ use crate::error::{Error, Misuse, Result};
 /// The media type of frames.
 pub(crate) const FRAMES: &str = "application/vnd.au-host.frames";
 const PATH: &str = "/v1/attempts";
+/// Bytes of an attempt that go to a host within a second, at least: what is not there yet cannot be answered.
+const SLOWEST: u64 = 1 << 20;
 
 /// An answer that is under way. Dropping it closes its connection.
 pub(crate) struct AttemptAnswer {
@@ -28,7 +32,8 @@ impl std::fmt::Debug for AttemptAnswer {
 impl Client {
     /// Has the host there run an attempt, given as frames. When this returns, it has begun.
     pub(crate) async fn attempt(&self, frames: Bytes) -> Result<AttemptAnswer> {
-        let ask = Ask::new(Method::POST, PATH).header(CONTENT_TYPE, FRAMES)?.body(frames);
+        let sending = Duration::from_secs(frames.len() as u64 / SLOWEST);
+        let ask = Ask::new(Method::POST, PATH).header(CONTENT_TYPE, FRAMES)?.body(frames).waiting(Some(sending));
         let answer = self.wire.open(ask).await?;
         if answer.response.status() == StatusCode::OK {
             return Ok(AttemptAnswer { client: self.clone(), answer });

@@ -33,13 +33,57 @@ fn a_job_runs_on_another_host_which_is_sent_the_module_first() {
 fn a_token_that_the_other_host_does_not_know_is_an_error_that_says_so_and_the_right_one_opens() {
     let (folder, (there, token)) = (Folder::filled(), guarded());
     let run = |token: &str| {
-        let mut command = folder.command(["run", "guest", "echo", "5", "--backend", &there.url]);
+        let mut command = folder.command(["run", "guest", "echo", "5", "--ephemeral", "--backend", &there.url]);
         Ran::of(command.env("AU_BACKEND_TOKEN", token))
     };
-    has(&run("au_wrong").failed(1), "token");
+    has(&run("au_wrong").failed(1), "does not let this host in");
+    has(&run("au_wrong").failed(1), "AU_BACKEND_TOKEN, or token in [backends.NAME]");
     assert_eq!(run(&token).succeeded().out, "[5]\n");
     let doctor = Ran::of(folder.command(["doctor", "--backend", &there.url]).env("AU_BACKEND_TOKEN", "au_wrong"));
     has(&doctor.ended(5).out, "BAD  backend");
+}
+
+#[test]
+fn a_job_waits_for_a_host_that_does_not_let_its_own_in_and_loses_no_attempt() {
+    let (there, token) = guarded();
+    let folder = Folder::new();
+    let worker = |token: &str| {
+        let mut work = on_its_store(&folder, ["work", "--backend", &there.url]);
+        let log = fs::OpenOptions::new().create(true).append(true).open(folder.path("log")).unwrap();
+        Killed(work.env("AU_BACKEND_TOKEN", token).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    };
+    Ran::of(&mut on_its_store(&folder, ["module", "add", "guest.wasm"])).succeeded();
+    let shut_out = worker("au_wrong");
+    let submit = ["submit", "guest", "echo", "7", "--attempts", "2", "--retry-delay", "1ms"];
+    let id = Ran::of(&mut on_its_store(&folder, submit)).succeeded().line();
+    let status = || Ran::of(&mut on_its_store(&folder, ["status", &id, "--json"])).succeeded().json();
+    // As often as it has attempts, and once more.
+    let refusals = || fs::read_to_string(folder.path("log")).unwrap().matches("AU_BACKEND_TOKEN").count();
+    until("three tries", || (refusals() >= 3).then_some(()));
+    assert!(["pending", "running"].contains(&status()["status"].as_str().unwrap()), "{}", status());
+    drop(shut_out);
+    let _let_in = worker(&token);
+    let job = until("its end", || Some(status()).filter(|job| job["status"] == "completed"));
+    assert_eq!((&job["attempt"], &job["past"]), (&1.into(), &serde_json::json!([])), "{job}");
+}
+
+#[test]
+fn a_host_that_takes_connections_and_says_nothing_is_given_up_after_its_silence() {
+    let (folder, silent) = (Folder::filled(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let backend = format!("http://{}?silence=2s", silent.local_addr().unwrap());
+    let ran = folder.run(["run", "guest", "echo", "5", "--ephemeral", "--attempts", "1", "--backend", &backend]);
+    has(&ran.failed(1), "did not answer within 2s");
+}
+
+/// Ended with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may be dead already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 #[test]

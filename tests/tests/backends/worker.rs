@@ -93,7 +93,7 @@ impl Drop for Worker {
 }
 
 /// A command on a store that those share who are told of it: nobody starts workers there by the way.
-fn on_its_store<'a>(folder: &Folder, words: impl IntoIterator<Item = &'a str>) -> Command {
+pub(crate) fn on_its_store<'a>(folder: &Folder, words: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = folder.command(words);
     command.env("AU_STORE", format!("file:{}", folder.path("store").display()));
     command

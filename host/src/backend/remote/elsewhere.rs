@@ -11,7 +11,7 @@ use super::conversation::{Line, Transport};
 use super::frame::{self, Frames, ToHost, VERSION};
 use crate::attempt::Attempt;
 use crate::client::{AttemptAnswer, Client, ClientConfig};
-use crate::error::{Error, Misuse, Result};
+use crate::error::{Error, Misuse, Result, ShutOut};
 use crate::id::Digest;
 use crate::registry::Registry;
 
@@ -22,7 +22,7 @@ pub struct ElsewhereConfig {
     pub token: Option<String>,
     /// Attempts at once. More wait.
     pub attempts: usize,
-    /// How long that host may say nothing of an attempt: it says that it is there every second.
+    /// How long that host may say nothing of an attempt, nor begin to answer: it says that it is there every second.
     pub silence: Duration,
 }
 
@@ -64,8 +64,9 @@ pub struct Elsewhere {
 
 impl Elsewhere {
     pub(super) fn new(registry: Arc<Registry>, url: &str, config: ElsewhereConfig) -> Result<Self> {
-        let client =
-            Client::new(url, ClientConfig { token: config.token.clone(), tries: 2, ..ClientConfig::default() })?;
+        let default = ClientConfig::default();
+        let (token, connect) = (config.token.clone(), default.connect.min(config.silence));
+        let client = Client::new(url, ClientConfig { token, connect, answer: config.silence, tries: 2, ..default })?;
         let places = Arc::new(Semaphore::new(config.attempts.max(1)));
         Ok(Self { client, registry, config, places })
     }
@@ -85,6 +86,17 @@ impl Elsewhere {
         }
         let why = format!("it calls module {digest} {}, so it is none of ours", added.digest);
         Err(Error::fault("remote backend", why))
+    }
+
+    /// The beginning of an answer; the module is sent first if it is not there.
+    async fn begun(&self, module: Digest, told: &bytes::Bytes) -> Result<AttemptAnswer> {
+        match self.ask(told).await {
+            Err(Error::NotFound { what: "module", .. }) => {
+                self.send_module(module).await?;
+                self.ask(told).await
+            }
+            answer => answer,
+        }
     }
 
     /// The beginning of an answer, once there is room.
@@ -107,6 +119,15 @@ impl Elsewhere {
     }
 }
 
+/// To one that is not let in, that host is as good as away: no attempt begins, until somebody mends it.
+fn let_in(error: Error, url: &str) -> Error {
+    // A grant that is refused is told as `Refused`, and is the job's own affair.
+    if !matches!(error, Error::Remote { status: 401 | 403, .. }) {
+        return error;
+    }
+    Error::Unreachable { url: url.to_owned(), source: ShutOut(error.chain()).into() }
+}
+
 #[async_trait]
 impl Transport for Elsewhere {
     type Line = Talk;
@@ -115,13 +136,7 @@ impl Transport for Elsewhere {
         let told = frame::attempt(attempt)?.freeze();
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|error| Error::fault("remote backend", error))?;
-        let answer = match self.ask(&told).await {
-            Err(Error::NotFound { what: "module", .. }) => {
-                self.send_module(attempt.module).await?;
-                self.ask(&told).await?
-            }
-            answer => answer?,
-        };
+        let answer = self.begun(attempt.module, &told).await.map_err(|error| let_in(error, &self.client.url()))?;
         Ok(Talk { answer: Some(answer), frames: Frames::new(), _place: place })
     }
 
