@@ -99,8 +99,8 @@ pub enum Error {
         /// The job it names.
         job: JobId,
     },
-    /// The job has no output yet.
-    #[error("job {id} is {status}, so it has no output yet")]
+    /// The job has not finished: it has no output yet, and cannot be removed.
+    #[error("job {id} is {status}, and has not finished")]
     Unfinished {
         /// The job.
         id: JobId,

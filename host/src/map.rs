@@ -35,8 +35,9 @@ impl Host {
         let bytes = inputs.iter().map(|input| input.len() + labels).sum();
         let _comes = self.inner.asked(&request, inputs.len() as u64, bytes).await?;
         let mut specs = Vec::new();
-        for input in inputs {
-            let spec = self.inner.spec(Request { input, ..request.clone() }).await?;
+        for (at, input) in inputs.into_iter().enumerate() {
+            let spec =
+                self.inner.spec(Request { input, ..request.clone() }).await.map_err(|error| of_input(at, error))?;
             // A name is looked up once, and all are of the code that it names then.
             request.module_name.clone_from(&spec.options.module_name);
             request.module = ModuleRef::Digest(spec.module);
@@ -64,5 +65,25 @@ impl Host {
             }
         }
         handles
+    }
+}
+
+/// Says which of many inputs does not fit, as they are counted by people.
+fn of_input(at: usize, error: Error) -> Error {
+    match error {
+        Error::Invalid { what: "input", why } => Error::invalid("input", format!("input {}: {why}", at + 1)),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_inputs_the_one_that_does_not_fit_is_named_and_other_errors_are_as_they_were() {
+        let told = |error| of_input(2, error).to_string();
+        assert_eq!(told(Error::invalid("input", "it is no number")), "input is not valid: input 3: it is no number");
+        assert_eq!(told(Error::not_found("module", "x")), "no module x");
     }
 }

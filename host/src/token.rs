@@ -173,6 +173,9 @@ impl NewToken {
     pub(crate) fn sound(&self) -> Result<()> {
         plain("token name", &self.name)?;
         self.tenant.iter().try_for_each(|tenant| plain("tenant", tenant))?;
+        if self.lasts.is_some_and(|lasts| lasts.is_zero()) {
+            return Err(Error::invalid("token", "one that is good for no time opens nothing"));
+        }
         if self.scopes.is_empty() {
             return Err(Error::invalid("scope", "a token without one lets nobody do anything"));
         }

@@ -260,3 +260,7 @@ def test_jobs_are_listed_newest_first_over_pages(client: Client) -> None:
     assert listed == sorted(listed, reverse=True)
     client.get_many(handles, timeout=60)
     assert list(client.jobs(status=ComputationStatus.FAILED, labels={"list": "me"})) == []
+    assert list(client.jobs(status="failed", labels={"list": "me"})) == []
+    assert len(list(client.jobs(status="completed", labels={"list": "me"}))) == 450
+    with pytest.raises(ValueError, match="nowhere"):
+        list(client.jobs(status="nowhere"))

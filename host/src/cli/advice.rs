@@ -14,8 +14,9 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::NotFound { what: "module", .. } | Error::Invalid { what: "module name", .. } => MODULES.into(),
         Error::NotFound { what: "function", .. } => "`au-host functions TARGET` shows what it has".into(),
         Error::NotFound { what: "job", .. } => {
-            "`au-host list` shows the jobs of this data folder; --data names another".into()
+            "`au-host list` shows what is kept there; --data, --store or --host names another place".into()
         }
+        Error::NotFound { what: "schedule", .. } => "`au-host schedule list` shows what there is".into(),
         Error::NotFound { what: "queue", .. } => "`au-host queue list` shows what there is".into(),
         Error::NotFound { what: "policy", .. } => "`au-host function list` shows what there is".into(),
         Error::NotFound { what: "worker", .. } => "`au-host worker list` shows who is there".into(),
@@ -27,12 +28,15 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Invalid { what: "configuration", .. } => "mend it, or name another with --config".into(),
         Error::Invalid { what: "--data", .. } => "name a folder, which is made when it is missing".into(),
         Error::Invalid { what: "host URL", .. } => "name one as `au-host serve` prints it".into(),
+        Error::Invalid { what: "store URL", .. } => {
+            "name one as postgres://…, redis://… or file:DIR, or leave --store, AU_STORE and `store` in the settings out".into()
+        }
         Error::Invalid { what: "--host", .. } => "leave --host out".into(),
         Error::Invalid { what: "address", .. } => {
             "name another with --listen; 127.0.0.1:0 takes any port that is free".into()
         }
         Error::Invalid { .. } => "`--help` shows what can be given".into(),
-        Error::Refused { .. } => "ask for less, or for something else".into(),
+        Error::Refused { why } => not_allowed(why).into(),
         Error::Module { code, .. } => refused(code).into(),
         Error::Busy { .. } => "wait a little and repeat it".into(),
         Error::RateLimited { retry_after, .. } => {
@@ -66,7 +70,7 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         Error::Failed(failure) => failed(failure.kind, &of("logs")),
         Error::Cancelled { .. } => "run it again if it was a mistake".into(),
         Error::StorageFull { .. } => "make room: `au-host cleanup --older-than 7d`, or another --data".into(),
-        Error::Corrupt { .. } => "remove it with `au-host rm` or add it again; the others are fine".into(),
+        Error::Corrupt { what, .. } => damaged(what).into(),
         _ => "`au-host doctor` looks for the cause".into(),
     }
 }
@@ -74,6 +78,39 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
 /// In whole seconds, rounded up: who comes back on time must not come too early.
 fn whole(wait: Duration) -> Duration {
     Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
+
+/// A rule that said no, told by what it said: it is one error for all who may say no, and what helps differs.
+fn not_allowed(why: &str) -> &'static str {
+    const ADVICE: [(&str, &str); 8] = [
+        ("cancel it first", "`au-host cancel ID` stops it; after that it can be removed"),
+        ("over this host's ceiling", "ask for less, or have the host's operator raise it"),
+        ("grants no", "leave that grant out, or have the host's operator allow it"),
+        ("Redis at ", "mend that on the server or in the store's URL; `au-host doctor` looks again"),
+        ("read by others", "take that right from others: chmod 600 that file"),
+        ("by other", "take that right from others (chmod), or name a folder of your own with --data"),
+        (
+            "open to other machines",
+            "make a token (`au-host token create NAME`), or leave --listen out to stay on this machine",
+        ),
+        (
+            "what has expired by itself",
+            "`au-host cleanup --older-than 7d` removes what finished before that, there too",
+        ),
+    ];
+    let found = ADVICE.into_iter().find(|(part, _)| why.contains(part));
+    found.map_or("change what it names, or ask for something else", |(_, advice)| advice)
+}
+
+/// A record that cannot be read.
+fn damaged(what: &str) -> &'static str {
+    match what {
+        file if file.ends_with("jobs.db") => "put a backup in its place, or save what can be read as it says",
+        job if job.contains("job") => "remove it with `au-host rm`; the others are fine",
+        module if module.contains("module") => "add the module again; the others are fine",
+        alias if alias.starts_with("alias") => "`au-host module alias NAME MODULE` sets it again; the others are fine",
+        _ => "remove it and make it again; the others are fine",
+    }
 }
 
 /// A module that is not taken.

@@ -120,7 +120,7 @@ pub(crate) enum Verb {
     /// Show queues, and say how many of their jobs may run at once
     #[command(subcommand)]
     Queue(Queue),
-    /// The same of functions, in whatever queue, and what their jobs have that do not say
+    /// Show functions, and say how many of their jobs may run at once and what those have that do not say
     #[command(subcommand)]
     Function(Function),
     /// Make, list and remove the tokens that `serve` asks for
@@ -137,7 +137,7 @@ pub(crate) enum Verb {
     Store(Store),
     /// Run what is due, until stopped
     Work(Work),
-    /// The same; `worker list` and `worker drain` are of those who work
+    /// List and drain those who work; without a verb of its own run what is due, as `work` does
     #[command(args_conflicts_with_subcommands = true)]
     Worker {
         #[command(subcommand)]
@@ -164,7 +164,7 @@ impl Verb {
     }
 }
 
-/// `worker`.
+// `worker`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Worker {
     /// Show which hosts work on the store: where they are, what they run, and when they were last heard of
@@ -177,7 +177,7 @@ pub(crate) enum Worker {
     },
 }
 
-/// `store`.
+// `store`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Copy jobs, logs, modules, tokens and all else; what is there already stays as it is
@@ -200,7 +200,7 @@ pub(crate) enum Unfinished {
     Skip,
 }
 
-/// What is called.
+// What is called.
 #[derive(Debug, Args)]
 pub(crate) struct Call {
     /// A .wasm file, or a registered module's name or digest
@@ -218,7 +218,7 @@ pub(crate) struct Call {
     pub(crate) content_type: Option<String>,
 }
 
-/// How it is run and kept.
+// How it is run and kept.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits, grants, job")]
 pub(crate) struct Settings {
@@ -307,7 +307,7 @@ pub(crate) struct Run {
     /// Print the job's id at once, and run it in the background
     #[arg(long, conflicts_with_all = ["ephemeral", "output"])]
     pub(crate) detach: bool,
-    /// Write the result to this file
+    /// Write the result to this file; - is stdout
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }
@@ -331,7 +331,7 @@ pub(crate) struct ResultOf {
     /// Longest to wait; the job goes on all the same [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     pub(crate) timeout: Option<Duration>,
-    /// Write the result to this file
+    /// Write the result to this file; - is stdout
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }

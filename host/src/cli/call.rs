@@ -40,9 +40,15 @@ pub(crate) fn alias_of(path: &Path) -> Option<ModuleName> {
 pub(crate) async fn request(host: &Hosted, call: &Call) -> Result<Request> {
     let (module, name) = module(host, &call.target).await?;
     let (function, args) = function(&module, call)?;
-    let input = match &call.input {
-        Some(path) => input(path, call.content_type.as_deref()).await?,
-        None => Payload::json(&args)?,
+    let input = match (&call.input, args.first()) {
+        (Some(_), Some(arg)) => {
+            let why = format!(
+                "it is the whole input, and {arg} is no function of this module but an argument: give one of the two"
+            );
+            return Err(Error::invalid("--input", why).into());
+        }
+        (Some(path), None) => input(path, call.content_type.as_deref()).await?,
+        (None, _) => Payload::json(&args)?,
     };
     let mut request = Request::new(ModuleRef::Digest(module.digest), function, input);
     request.module_name = name;

@@ -5,7 +5,7 @@ use au_host::{Error, FunctionInfo, FunctionPolicy, clean};
 use super::hosted::Hosted;
 use super::output::Out;
 use super::place::Place;
-use super::queue::{attend, shown, state};
+use super::queue::{attend, goes_on, shown, state};
 use super::queue_args::{Function, Limit, Named, SetFunction};
 use super::trouble::Result;
 
@@ -39,8 +39,9 @@ pub(crate) async fn function(place: &Place, out: Out, command: Function) -> Resu
             Ok(())
         }
         Function::Remove { function } => {
+            let before = known(&host, &function).await?;
             host.remove_function(&function).await?;
-            out.note("it has no policy any more");
+            out.note(&format!("it has no policy any more{}", goes_on(before.paused)));
             Ok(())
         }
     }

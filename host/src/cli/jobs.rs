@@ -144,10 +144,16 @@ fn described(standing: &Standing) -> String {
 fn told(delivery: &Delivery) -> String {
     let Delivery { url, phase, attempts, error } = delivery;
     let state = match phase {
-        DeliveryPhase::Waiting { next: Some(next) } if *attempts > 0 => format!("tried {attempts} times, next {next}"),
+        DeliveryPhase::Waiting { next: Some(next) } if *attempts > 0 => format!(
+            "tried {}, next {next}",
+            if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") }
+        ),
         DeliveryPhase::Waiting { .. } => "to be told".to_owned(),
         DeliveryPhase::Delivered { at } => format!("told {at}"),
-        DeliveryPhase::GaveUp { at } => format!("given up {at} after {attempts} tries"),
+        DeliveryPhase::GaveUp { at } => format!(
+            "given up {at} after {}",
+            if *attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") }
+        ),
     };
     let why = error.as_ref().filter(|_| !matches!(phase, DeliveryPhase::Delivered { .. }));
     format!("{url} {state}{}", why.map(|why| format!(": {why}")).unwrap_or_default())
@@ -305,5 +311,26 @@ async fn remove_older(host: &Hosted, age: Duration) -> Result<u64> {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use au_host::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn tries_to_tell_a_receiver_are_counted_in_the_singular_too() {
+        let at = Timestamp::from_micros(0);
+        let tried = |attempts, phase| {
+            let url = "https://a.example/".parse().unwrap();
+            told(&Delivery { url, phase, attempts, error: None })
+        };
+        assert!(tried(1, DeliveryPhase::GaveUp { at }).ends_with("after 1 try"));
+        assert!(tried(2, DeliveryPhase::GaveUp { at }).ends_with("after 2 tries"));
+        let waits = || DeliveryPhase::Waiting { next: Some(at) };
+        assert!(tried(1, waits()).contains("tried once, next"));
+        assert!(tried(2, waits()).contains("tried 2 times, next"));
     }
 }

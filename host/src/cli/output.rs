@@ -48,8 +48,11 @@ impl Out {
         self.line(&escaped(&text))
     }
 
-    /// A job's output: to a file, or as it is; bytes are no good on a terminal, which is told how to get them `again`.
+    /// A job's output: to a file, - being stdout, or as it is; bytes are no good on a terminal, which is told how to get them `again`.
     pub(crate) fn payload(self, payload: &Payload, file: Option<&Path>, again: &str) -> Result {
+        if file.is_some_and(is_stdout) {
+            return put(&[payload.bytes()]);
+        }
         if let Some(file) = file {
             return std::fs::write(file, payload.bytes()).map_err(|error| Trouble::file(file, &error));
         }
@@ -194,6 +197,11 @@ fn wait_for_q() {
     loop {
         std::thread::park();
     }
+}
+
+/// Whether stdout is meant, and its bytes as they are.
+pub(crate) fn is_stdout(file: &Path) -> bool {
+    file.as_os_str() == "-"
 }
 
 /// A log line that cannot drive a terminal.

@@ -39,11 +39,17 @@ pub(crate) async fn queue(place: &Place, out: Out, command: Queue) -> Result {
             Ok(())
         }
         Queue::Remove { name } => {
+            let before = known(&host, &name).await?;
             host.remove_queue(&name).await?;
-            out.note(&format!("queue {name} has no limits any more"));
+            out.note(&format!("queue {name} has no limits any more{}", goes_on(before.paused)));
             Ok(())
         }
     }
+}
+
+/// That a pause ends with the policy that it was a part of.
+pub(crate) fn goes_on(paused: bool) -> &'static str {
+    if paused { "; it was paused, and what waits for it may start now" } else { "" }
 }
 
 /// Sees to it that somebody runs what may start now: whoever works in the background here goes when there is nothing that may.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use au_host::{Backoff, FailureKind, RetryRequest, units};
 use clap::{Args, Subcommand};
 
-/// How often to try.
+// How often to try.
 #[derive(Debug, Args)]
 pub(crate) struct Retry {
     /// Attempts in all, when a worker dies or the function says that it may work later [default: 3]
@@ -43,7 +43,7 @@ impl Retry {
     }
 }
 
-/// `queue`.
+// `queue`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
     /// List queues: how many jobs wait and run, and how many may
@@ -72,7 +72,7 @@ pub(crate) enum Queue {
     Remove { name: String },
 }
 
-/// `function`.
+// `function`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Function {
     /// List functions that have a policy, or jobs that have not finished
@@ -102,7 +102,7 @@ pub(crate) enum Function {
     },
 }
 
-/// `function set`.
+// `function set`.
 #[derive(Debug, Args)]
 pub(crate) struct SetFunction {
     /// The name that the module is asked for by, and the function

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{ResultOf, Wait};
 use super::jobs;
-use super::output::Out;
+use super::output::{Out, is_stdout};
 use super::place::Place;
 use super::tend::tend;
 use super::trouble::{Result, Trouble};
@@ -36,7 +36,8 @@ pub(crate) fn report(out: Out, report: Report<'_>) -> Result {
         given
     };
     if out.json {
-        if let (Ok(output), Some(_)) = (&outcome, file) {
+        // Stdout has the facts, which have the output.
+        if let (Ok(output), Some(_)) = (&outcome, file.filter(|file| !is_stdout(file))) {
             give(output)?;
         }
         let value = outcome.as_ref().map_or(Value::Null, value);

@@ -11,7 +11,7 @@ use super::output::Out;
 use super::place::Place;
 use super::trouble::Result;
 
-/// `schedule`.
+// `schedule`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Schedule {
     /// List schedules: what they submit, when, and what became of the last time
@@ -67,7 +67,7 @@ impl Whose {
     }
 }
 
-/// `schedule set`.
+// `schedule set`.
 #[derive(Debug, Args)]
 pub(crate) struct SetSchedule {
     /// What to call it: 1 to 64 of a-z 0-9 . _ -

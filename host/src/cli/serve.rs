@@ -61,7 +61,8 @@ async fn at_once(local: &Local, stops: &mut Stops) -> Result {
 
 async fn config(place: &Place, command: &Serve) -> Result<HttpConfig> {
     let section = place.http();
-    let listen = match (&command.listen, section.listen()) {
+    // AU_LISTEN may be there and empty.
+    let listen = match (command.listen.as_ref().filter(|text| !text.is_empty()), section.listen()) {
         (Some(text), _) => text.parse()?,
         (None, Some(text)) => text.parse()?,
         (None, None) => Listen::default(),

@@ -1,5 +1,7 @@
 //! How a job is run and kept, as options say it.
 
+use std::collections::BTreeMap;
+
 use au_host::{Clock, DirGrant, Error, IdempotencyKey, Request, SandboxRequest};
 
 use super::args::Settings;
@@ -17,7 +19,7 @@ impl Settings {
         request.ttl = self.ttl;
         request.run_at = self.delay.map(|delay| Clock::system().now().plus(delay));
         request.key = self.key.clone().map(|name| IdempotencyKey { name, holds: self.key_holds.unwrap_or_default() });
-        request.labels = labels(&self.label)?.into_iter().collect();
+        request.labels = distinct(&self.label)?;
         request.webhook = self.webhook.clone();
         Ok(())
     }
@@ -62,6 +64,18 @@ fn grants(folders: &[Binding], write: bool) -> impl Iterator<Item = Result<DirGr
         let guest = folder.value.clone().unwrap_or_else(|| folder.name.clone());
         Ok(DirGrant { host, guest, write })
     })
+}
+
+/// Labels of which none is given twice.
+pub(crate) fn distinct(given: &[Binding]) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for (name, value) in labels(given)? {
+        let why = format!("{name:?} is given twice");
+        if all.insert(name, value).is_some() {
+            return Err(Error::invalid("--label", why).into());
+        }
+    }
+    Ok(all)
 }
 
 /// Labels, each with a value.

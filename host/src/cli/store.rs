@@ -27,8 +27,9 @@ pub(crate) async fn store(place: &Place, out: Out, command: args::Store) -> Resu
         args::Unfinished::All => au_host::Unfinished::All,
         args::Unfinished::Skip => au_host::Unfinished::Skip,
     };
-    if folder(&from).is_some_and(|folder| !folder.join("jobs.db").is_file()) {
-        return Err(Error::not_found("data folder", from).into());
+    // Opened, it would be made.
+    if on_disk(&from).is_some_and(|folder| !folder.join("jobs.db").is_file()) {
+        return Err(Error::not_found("folder with jobs", from).into());
     }
     let (from, to) = (open(place, &from).await?, open(place, &to).await?);
     let copied = from.local.copy_to(&to.local, unfinished, au_host::Clock::system().now()).await?;
@@ -57,6 +58,11 @@ fn folder(text: &str) -> Option<PathBuf> {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme);
     let is_url = scheme.is_some_and(|scheme| scheme.len() > 1 && !scheme.contains(['/', '.', '\\']));
     (!is_url).then(|| Path::new(text).to_owned())
+}
+
+/// The folder that is copied from or to, as a data folder or as a store.
+fn on_disk(text: &str) -> Option<PathBuf> {
+    folder(text).or_else(|| text.strip_prefix("file:").map(PathBuf::from))
 }
 
 async fn open(place: &Place, text: &str) -> Result<End> {

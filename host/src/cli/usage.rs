@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use super::args::Cli;
 use super::logging::Format;
@@ -12,11 +13,21 @@ use super::trouble::{Result, Trouble, Wrong};
 
 /// What was typed, if it can be understood; help and version are told at once.
 pub(crate) fn parse() -> std::result::Result<Cli, (Out, Result)> {
-    Cli::try_parse().map_err(|error| {
+    let mut command = command();
+    let read = command.try_get_matches_from_mut(std::env::args_os()).and_then(|words| Cli::from_arg_matches(&words));
+    read.map_err(|error| error.format(&mut command)).map_err(|error| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();
         let out = Out { json: words.iter().any(|word| word == "--json"), quiet: false, logs: Format::Text };
         (out, told(out, &words, &error))
     })
+}
+
+/// The command line, where a variable that is empty counts as unset. Those that clap takes empty are looked at where they are used.
+fn command() -> clap::Command {
+    let empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let variables = [("data", "AU_DATA"), ("config", "AU_CONFIG"), ("log_format", "AU_LOG_FORMAT")];
+    let unset = variables.into_iter().filter(|(_, name)| empty(name));
+    unset.fold(Cli::command(), |command, (id, _)| command.mut_arg(id, |arg| arg.env(Resettable::Reset)))
 }
 
 fn told(out: Out, words: &[OsString], error: &clap::Error) -> Result {

@@ -8,7 +8,7 @@ use au_host::{Local, Status, Takes};
 use super::args::Work;
 use super::output::Out;
 use super::place::Place;
-use super::settings::labels;
+use super::settings::distinct;
 use super::signals::Stops;
 use super::trouble::Result;
 
@@ -27,7 +27,7 @@ pub(crate) async fn work(place: &Place, out: Out, command: Work) -> Result {
         return until_idle(place, slots).await;
     }
     let mut stops = Stops::listen()?;
-    let local = place.work(slots, labels(&command.label)?.into_iter().collect()).await?;
+    let local = place.work(slots, distinct(&command.label)?).await?;
     out.note(&format!("working in {}; Ctrl-C ends it", place.shown()));
     tokio::select! {
         _ = stops.next() => out.note("stopping: jobs that run have ten seconds; Ctrl-C gives them back at once"),

@@ -11,12 +11,13 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::NotFound { what: "job", .. } => "GET /v1/jobs lists the jobs of this host",
         Error::NotFound { what: "queue", .. } => "GET /v1/queues lists what there is",
         Error::NotFound { what: "policy", .. } => "GET /v1/functions lists what there is",
+        Error::NotFound { what: "schedule", .. } => "GET /v1/schedules lists what there is",
         Error::NotFound { what: "worker", .. } => "GET /v1/workers lists who is there",
         Error::NotFound { .. } => "check the name",
         Error::Expired(_) => "run it again, with a longer ttl",
         Error::Invalid { what: "input" | "call", .. } => "GET /v1/modules/{module} has the schema of the input",
         Error::Invalid { .. } => "GET /openapi.json says what can be given",
-        Error::Refused { .. } => "ask for less, or for something else",
+        Error::Refused { .. } => "ask for less, leave out what it names, or have the host's operator allow it",
         Error::Module { code, .. } => refused(code),
         Error::RateLimited { .. } | Error::Busy { .. } | Error::ShuttingDown => {
             "wait for as long as Retry-After says, and repeat it"
@@ -24,7 +25,9 @@ pub(super) fn advice(error: &Error) -> &'static str {
         Error::Quota { .. } => "wait until some of it is free again, or ask the host's operator for more",
         Error::Conflict(_) => "repeat it",
         Error::KeyTaken { .. } => "give each call an Idempotency-Key of its own",
-        Error::Unfinished { .. } => "GET /v1/jobs/{id}?wait=30s waits for it",
+        Error::Unfinished { .. } => {
+            "GET /v1/jobs/{id}?wait=30s waits for it; to remove it, POST /v1/jobs/{id}/cancel first"
+        }
         Error::Finished(_) => "GET /v1/jobs/{id} shows how it ended",
         Error::WaitTimedOut { .. } => "ask again; the job goes on",
         Error::Failed(failure) => failed(failure.kind),

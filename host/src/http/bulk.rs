@@ -64,7 +64,7 @@ pub(super) async fn bulk(
 /// The lines that are not empty, each of them JSON.
 fn inputs(bytes: &Bytes, most: usize) -> Result<Vec<Payload>> {
     let mut inputs = Vec::new();
-    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+    for line in bytes.split(|byte| *byte == b'\n') {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
@@ -72,7 +72,7 @@ fn inputs(bytes: &Bytes, most: usize) -> Result<Vec<Payload>> {
         if inputs.len() == most {
             return Err(Error::request(Misuse::TooLarge, format!("there are more than {most} inputs")).into());
         }
-        json::check(line).map_err(|problem| in_line(number + 1, &problem))?;
+        json::check(line).map_err(|problem| in_line(inputs.len() + 1, &problem))?;
         inputs.push(Payload::new(JSON, bytes.slice_ref(line))?);
     }
     Ok(inputs)

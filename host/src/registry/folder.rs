@@ -161,7 +161,7 @@ pub(super) fn check(dir: &Path) -> Result<()> {
         return refuse("belongs to another user");
     }
     if meta.mode() & WRITABLE_BY_OTHERS != 0 {
-        return refuse("can be written by other users");
+        return refuse("can be written by other users (`chmod go-w` takes that from them)");
     }
     Ok(())
 }

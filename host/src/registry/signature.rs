@@ -34,6 +34,14 @@ pub(super) struct Parameter {
     pub(super) required: bool,
 }
 
+impl Parameter {
+    /// Whether it takes integers and no other numbers.
+    pub(super) fn is_integer(&self) -> bool {
+        let mut kinds = self.kind.split(" | ");
+        kinds.clone().any(|kind| kind == "integer") && kinds.all(|kind| ["integer", "null"].contains(&kind))
+    }
+}
+
 impl std::fmt::Display for Parameter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let optional = if self.required { "" } else { "?" };

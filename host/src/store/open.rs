@@ -15,6 +15,8 @@ pub enum Durability {
     Os,
 }
 
+const KINDS: &str = "they are `memory:`, `file:DIR`, `postgres://…` and `redis://…`";
+
 /// Opens the store that `url` names: `memory:`, `file:DIR`, `postgres://user:password@host/database`, or `redis://HOST` and its kin.
 ///
 /// # Errors
@@ -22,8 +24,12 @@ pub enum Durability {
 pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
     // Where stores that last are not built in.
     let _unused = durability;
-    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    let Some((scheme, rest)) = url.split_once(':') else {
+        let why = format!("{:?} is no URL: {KINDS}", crate::id::shorten(url));
+        return Err(Error::invalid("store URL", why));
+    };
     match scheme {
+        "file" if rest.is_empty() => Err(Error::invalid("store URL", "file: names no folder")),
         "memory" if rest.is_empty() => Ok(Arc::new(super::memory::MemoryStore::new())),
         #[cfg(feature = "file")]
         "file" => Ok(Arc::new(super::file::FileStore::open(std::path::Path::new(rest), durability)?)),
@@ -39,7 +45,7 @@ pub async fn open(url: &str, durability: Durability) -> Result<Arc<dyn Store>> {
         "postgres" | "postgresql" => Err(Error::Missing { part: "store postgres:".into(), feature: "postgres" }),
         // Not the rest: it may hold a password.
         _ => {
-            let why = format!("{scheme:?} is none of `memory:`, `file:DIR`, `postgres://…` and `redis://…`");
+            let why = format!("{scheme:?} is none of the kinds there are: {KINDS}");
             Err(Error::invalid("store URL", why))
         }
     }

@@ -88,3 +88,14 @@ fn wrong_arguments_are_told_from_the_schema_before_anything_runs() {
     has(&run(&["1", "2"]), "is not of type \"string\"");
     assert!(folder.list().is_empty());
 }
+
+#[test]
+fn an_input_and_an_argument_exclude_each_other_where_the_function_is_left_out_too() {
+    let folder = Folder::filled();
+    folder.write("input.json", "[5]");
+    let error = folder.run(["run", "one", "--input", "input.json", "7"]).failed(2);
+    has(&error, "it is the whole input, and 7 is no function of this module but an argument");
+    has(&folder.run(["run", "one", "--input", "input.json", "ecko"]).failed(3), "no function ecko");
+    assert_eq!(folder.run(["run", "one", "--input", "input.json"]).succeeded().out, "[5]\n");
+    assert_eq!(folder.run(["run", "one", "--input", "input.json", "echo"]).succeeded().out, "[5]\n");
+}

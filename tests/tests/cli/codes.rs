@@ -78,7 +78,9 @@ fn what_is_not_allowed_is_4() {
     let id = folder.list()[0]["id"].as_str().unwrap().to_owned();
     has(&folder.run(["cancel", &id]).failed(4), "has already finished");
     let id = folder.run(["submit", "guest", "echo", "--delay", "1h"]).line();
-    has(&folder.run(["rm", &id]).failed(4), "is pending; cancel it first");
+    let error = folder.run(["rm", &id]).failed(4);
+    has(&error, "is pending; cancel it first");
+    has(&error, "try: `au-host cancel ID` stops it");
 }
 
 #[test]
@@ -88,7 +90,8 @@ fn what_the_host_cannot_do_is_5() {
     }
     let folder = Folder::filled();
     folder.damage();
-    folder.run(["list"]).failed(5);
+    let error = folder.run(["list"]).failed(5);
+    has(&error, "try: put a backup in its place");
 }
 
 #[test]
@@ -106,4 +109,25 @@ fn what_was_cancelled_is_130() {
     let id = folder.run(["submit", "guest", "echo", "--delay", "1h"]).line();
     folder.run(["cancel", &id, "--reason", "not any more"]).succeeded();
     has(&folder.run(["result", &id]).failed(130), "not any more");
+}
+
+#[test]
+fn what_is_not_allowed_is_told_with_what_would_be() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::filled();
+    has(&folder.run(["run", "guest", "echo", "--memory", "900GiB"]).failed(4), "try: ask for less");
+    has(&folder.run(["schedule", "show", "nothing"]).failed(3), "try: `au-host schedule list`");
+    has(&folder.run(["status", "0198c5a0-7d2c-7b3e-9c4f-0123456789ab"]).failed(3), "--data, --store or --host names");
+    if only_here("the folder is a server's") {
+        has(&folder.run(["cleanup"]).failed(4), "try: `au-host cleanup --older-than 7d`");
+        return;
+    }
+    has(&folder.run(["serve", "--listen", "0.0.0.0:0"]).failed(4), "try: make a token (`au-host token create NAME`)");
+    let allow = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(folder.data().join("modules"), 0o777);
+    has(&folder.run(["list"]).failed(4), "`chmod go-w` takes that from them");
+    allow(folder.data().join("modules"), 0o700);
+    let key = fs::read_dir(folder.data().join("modules")).unwrap().flatten().map(|entry| entry.path().join("key"));
+    allow(key.into_iter().find(|path| path.is_file()).unwrap(), 0o644);
+    has(&folder.run(["list"]).failed(4), "try: take that right from others: chmod 600");
 }

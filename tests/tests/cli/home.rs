@@ -58,3 +58,24 @@ fn a_folder_that_others_may_write_to_is_refused() {
     std::fs::set_permissions(folder.data().join("modules"), std::fs::Permissions::from_mode(0o777)).unwrap();
     has(&folder.run(["run", "one", "5"]).failed(4), "refused");
 }
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let folder = Folder::new();
+    let with = |words: &[&str]| {
+        let mut command = folder.command(words.iter().copied());
+        for name in ["AU_CONFIG", "AU_LOG", "AU_LOG_FORMAT", "AU_LISTEN", "AU_HOST", "AU_STORE", "AU_TOKEN"] {
+            command.env(name, "");
+        }
+        command
+    };
+    Ran::of(&mut with(&["list"])).succeeded();
+    Ran::of(with(&["doctor"]).env("AU_DATA", "")).succeeded();
+    let mut serves = with(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(serves.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    serves.kill().unwrap();
+    serves.wait().unwrap();
+    // Another program may have that port.
+    has(&line, "127.0.0.1:8282");
+}

@@ -69,6 +69,17 @@ fn of_a_job_whose_queue_or_function_is_paused_status_and_wait_say_that_and_how_i
 }
 
 #[test]
+fn whoever_removes_what_is_paused_is_told_that_it_goes_on() {
+    let folder = Folder::filled();
+    for (kind, name) in [("queue", "mail"), ("function", "guest/echo")] {
+        folder.run([kind, "pause", name]).succeeded();
+        has(&folder.run([kind, "remove", name]).succeeded().err, "it was paused, and what waits for it may start now");
+        folder.run([kind, "set", name, "--concurrency", "1"]).succeeded();
+        assert!(!folder.run([kind, "remove", name]).succeeded().err.contains("paused"));
+    }
+}
+
+#[test]
 fn of_a_queue_with_a_limit_no_more_run_at_once() {
     let folder = Folder::filled();
     folder.run(["queue", "set", "narrow", "--concurrency", "1"]).succeeded();

@@ -68,6 +68,17 @@ fn the_result_goes_to_a_file_that_is_named_byte_for_byte() {
 }
 
 #[test]
+fn a_result_that_is_to_go_to_a_file_called_dash_goes_to_stdout_as_it_is() {
+    let folder = Folder::filled();
+    folder.write("in.txt", "no line end");
+    let ran = folder.run(["run", "guest", "echo", "-i", "in.txt", "-o", "-"]).succeeded();
+    assert_eq!((&*ran.out, folder.path("-").exists()), ("no line end", false));
+    let id = folder.list()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(folder.run(["result", &id, "-o", "-"]).succeeded().out, "no line end");
+    assert_eq!(folder.json(["result", &id, "-o", "-"])["output"], "no line end");
+}
+
+#[test]
 fn a_file_that_cannot_be_made_is_refused_before_the_job_runs() {
     let folder = Folder::filled();
     has(&folder.run(["run", "guest", "echo", "-o", "nowhere/out"]).failed(3), "no folder nowhere");

@@ -100,6 +100,14 @@ fn more_than_there_is_is_refused_and_not_trimmed() {
 }
 
 #[test]
+fn a_label_that_is_given_twice_is_refused() {
+    let folder = Folder::filled();
+    let error = folder.run(["run", "guest", "echo", "--label", "a=b", "--label", "a=c"]).failed(2);
+    has(&error, "\"a\" is given twice");
+    assert!(folder.list().is_empty());
+}
+
+#[test]
 fn the_same_key_gives_the_same_job() {
     let folder = Folder::filled();
     let one = folder.run(["run", "guest", "echo", "1", "--key", "once"]).succeeded();

@@ -73,6 +73,8 @@ fn the_settings_name_the_store_and_a_wrong_one_is_a_clear_error() {
     let bad = folder.run(on("mysql://somewhere", &["list"])).failed(2);
     has(&bad, "\"mysql\" is none of");
     assert!(!bad.contains("somewhere"), "it may hold a password: {bad}");
+    has(&folder.run(on("foo", &["list"])).failed(2), "\"foo\" is no URL: they are `memory:`, `file:DIR`");
+    has(&folder.run(on("file:", &["list"])).failed(2), "file: names no folder");
     let bad = folder.run(["--host", "http://127.0.0.1:9", "--store", "memory:", "list"]).failed(2);
     has(&bad, "give one of the two");
     std::fs::create_dir_all(folder.data()).unwrap();
@@ -125,6 +127,13 @@ fn a_copy_is_refused_while_jobs_run_and_from_where_nothing_is() {
     let copied = folder.json(["store", "copy", data.to_str().unwrap(), &store, "--unfinished", "skip"]);
     assert_eq!((copied["jobs"].as_u64(), copied["modules"].as_u64()), (Some(0), Some(2)));
     stop(spins);
-    folder.run(["store", "copy", "nowhere", &store]).failed(3);
+    let (empty, new) = (folder.path("empty"), folder.path("new"));
+    fs::create_dir(&empty).unwrap();
+    let of = |path: &Path| format!("file:{}", path.display());
+    for from in ["nowhere".into(), of(&folder.path("nowhere")), of(&empty), empty.display().to_string()] {
+        folder.run(["store", "copy", &from, &of(&new)]).failed(3);
+    }
+    assert!(!folder.path("nowhere").exists() && !new.exists(), "a copy of nothing made a folder");
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
     folder.run(["store", "copy", &store, &store]).failed(2);
 }

@@ -54,3 +54,10 @@ fn what_no_token_can_be_is_refused() {
     let both = folder.json(["token", "create", "both", "--scope", "work,read"]);
     assert_eq!(both["made"]["tenant"], "default", "who reads jobs reads those of a tenant");
 }
+
+#[test]
+fn a_token_that_would_expire_at_once_is_not_made() {
+    let folder = Folder::new();
+    has(&folder.run(["token", "create", "one", "--expires", "0s"]).failed(2), "one that is good for no time");
+    assert_eq!(folder.json(["token", "list"]), serde_json::json!([]));
+}

@@ -39,6 +39,20 @@ fn every_verb_has_help_that_says_what_it_does() {
 }
 
 #[test]
+fn the_help_of_a_verb_begins_with_what_the_list_of_verbs_says_of_it() {
+    let folder = Folder::new();
+    let all = folder.run(["--help"]).succeeded().out;
+    for verb in VERBS.iter().chain(&["queue", "function", "worker", "store", "schedule", "serve"]) {
+        let help = folder.run([verb, "--help"]).succeeded().out;
+        let first = help.lines().next().unwrap();
+        // A long text is wrapped in the list.
+        let spaceless = |text: &str| text.replace(char::is_whitespace, "");
+        assert!(spaceless(&all).contains(&spaceless(&format!("{verb}{first}"))), "{verb}: {first}");
+        assert!(!first.starts_with('`') && !first.starts_with("The same"), "{verb}: {first}");
+    }
+}
+
+#[test]
 fn every_option_and_argument_is_explained() {
     let folder = Folder::new();
     for verb in VERBS {

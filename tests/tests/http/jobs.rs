@@ -98,7 +98,8 @@ async fn the_output_of_a_job_that_gave_none_says_why() {
     let output = async |id: &str| served.get(&format!("/v1/jobs/{id}/output")).await;
     let id = served.submit("spin", 0).await;
     assert_eq!(problem(output(&id).await, 409, "unfinished")["job"], *id);
-    problem(served.delete(&format!("/v1/jobs/{id}")).await, 409, "unfinished");
+    let kept = problem(served.delete(&format!("/v1/jobs/{id}")).await, 409, "unfinished");
+    assert!(kept["try"].as_str().unwrap().ends_with("to remove it, POST /v1/jobs/{id}/cancel first"), "{kept}");
     let asked = served.post(&format!("/v1/jobs/{id}/cancel?reason=enough"), OCTETS, "").await;
     json(asked, 202);
     assert_eq!(served.finished(&id).await["cancelled"], "enough");

@@ -245,7 +245,7 @@ def job_page(filters: list[tuple[str, str]], before: str | None) -> Plan[tuple[l
 
 
 def filters(
-    status: ComputationStatus | None,
+    status: ComputationStatus | str | None,
     module: str | None,
     function: str | None,
     queue: str | None,
@@ -253,7 +253,7 @@ def filters(
 ) -> list[tuple[str, str]]:
     """Say which jobs are meant."""
     pairs = [("limit", "200")]
-    named = [("status", status.value if status else None), ("module", module), ("function", function), ("queue", queue)]
+    named = [("status", ComputationStatus(status).value if status else None), ("module", module), ("function", function), ("queue", queue)]
     pairs.extend((name, value) for name, value in named if value is not None)
     pairs.extend(("label", f"{name}={value}") for name, value in (labels or {}).items())
     return pairs

@@ -69,7 +69,7 @@ class AsyncClient:
     async def jobs(
         self,
         *,
-        status: ComputationStatus | None = None,
+        status: ComputationStatus | str | None = None,
         module: str | None = None,
         function: str | None = None,
         queue: str | None = None,

@@ -124,7 +124,7 @@ class Client:
     def jobs(
         self,
         *,
-        status: ComputationStatus | None = None,
+        status: ComputationStatus | str | None = None,
         module: str | None = None,
         function: str | None = None,
         queue: str | None = None,
