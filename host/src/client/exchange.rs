@@ -27,6 +27,8 @@ const IDLE: usize = 16;
 const REST: Duration = Duration::from_millis(50);
 /// Longest rest, whatever a host says.
 const LONGEST: Duration = Duration::from_secs(5);
+/// Bytes of a body that are sent within a second, at least: as slow a sender as a host takes.
+const SLOWEST: u64 = 64 << 10;
 pub(super) const AGENT: &str = concat!("au-host/", env!("CARGO_PKG_VERSION"));
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -61,7 +63,9 @@ impl Ask {
         Ok(self)
     }
 
+    /// A host takes one that comes as slowly as this, and cannot answer before it is there.
     pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.waits = Some(Duration::from_secs(body.len() as u64 / SLOWEST));
         self.body = body;
         self
     }
