@@ -126,7 +126,8 @@ async fn what_is_known_by_its_key_already_leaves_nothing_of_what_it_said() {
     host.idle().await;
     // What is said is gathered for a moment; so long after that whatever was to be written has been.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    for id in writes.logged.lock().unwrap().clone() {
+    let logged = writes.logged.lock().unwrap().clone();
+    for id in logged {
         host.handle(id).status().await.unwrap();
     }
     assert_eq!(kept.logs(0, 10).await.unwrap().len(), 1);
