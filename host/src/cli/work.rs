@@ -56,6 +56,11 @@ async fn until_idle(place: &Place, slots: Option<usize>) -> Result {
             Some(again) => lock = again,
             None => break,
         }
+        // What is left may be held, by a pause, and its host idle all the while.
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = stops.next() => break,
+        }
     }
     close(local, &mut stops).await
 }

@@ -63,6 +63,27 @@ fn a_job_whose_time_has_not_come_keeps_the_worker() {
 }
 
 #[test]
+fn a_worker_to_whom_nothing_is_left_but_what_is_paused_rests() {
+    let folder = Folder::filled();
+    folder.run(["queue", "pause", "later"]).succeeded();
+    folder.run(["submit", "guest", "echo", "1", "--queue", "later"]).succeeded();
+    let pid = until("a worker", || worker(&folder));
+    // Ticks that it spent on a core: the 14th and 15th field (proc(5)), counted from behind the name.
+    let spent = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+        fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let idle = || folder.json(["worker", "list"]).as_array().unwrap().iter().any(|it| it["running"] == 0).then_some(());
+    until("its being listed", idle);
+    let before = spent();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(spent() - before < 20, "it is busy: {before}, {}", spent());
+    folder.run(["queue", "resume", "later"]).succeeded();
+    until("the job's end", || (folder.list()[0]["status"] == "completed").then_some(()));
+}
+
+#[test]
 fn one_worker_runs_in_a_folder_however_many_ask() {
     let folder = Folder::filled();
     let first = folder.detached(["guest", "spin"]);
