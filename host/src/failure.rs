@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// The quota that an attempt can use up, as `[quota]` has it.
+pub(crate) const FUEL_PER_DAY: &str = "fuel_per_day";
 /// Longest failure message that is kept, in bytes; the rest is cut.
 pub(crate) const MESSAGE_LIMIT: usize = 16 * 1024;
 
@@ -135,7 +137,7 @@ pub struct Failure {
 /// The limit that an attempt ran into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitHit {
-    /// The name of the limit, as in [`Limits`](crate::Limits).
+    /// The name of the limit, as in [`Limits`](crate::Limits); or `fuel_per_day`, of which a tenant had so much left.
     pub name: String,
     /// Its value: bytes, elements, units of fuel, or milliseconds of `timeout`.
     pub value: u64,
@@ -146,6 +148,12 @@ impl Failure {
     #[must_use]
     pub fn new(kind: FailureKind, message: impl AsRef<str>) -> Self {
         Self { kind, message: clean(message.as_ref(), MESSAGE_LIMIT), limit: None, trace: Vec::new() }
+    }
+
+    /// Whether it was what its tenant had left of a quota that was used up, and no limit of its own.
+    #[must_use]
+    pub fn is_of_quota(&self) -> bool {
+        self.limit.as_ref().is_some_and(|limit| limit.name == FUEL_PER_DAY)
     }
 
     /// The same, naming the limit that was hit.

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::attempt::Report;
 use crate::error::Result;
-use crate::failure::FailureKind;
+use crate::failure::{FUEL_PER_DAY, FailureKind, LimitHit};
 use crate::host::Host;
 use crate::id::WorkerId;
 use crate::job::Counts;
@@ -340,6 +340,7 @@ pub(crate) fn say_whose_fuel(report: &mut Report, tenant: &str, left: u64) {
     if let Err(failure) = &mut report.outcome
         && failure.kind == FailureKind::OutOfFuel
     {
+        failure.limit = Some(LimitHit { name: FUEL_PER_DAY.to_owned(), value: left });
         failure.message =
             format!("tenant {tenant} had {left} fuel left of its fuel_per_day, and this attempt used it up");
     }

@@ -67,6 +67,9 @@ pub(crate) fn advice(error: &Error, job: Option<JobId>) -> String {
         }
         Error::Finished(_) => format!("`{}` shows how it ended", of("result")),
         Error::WaitTimedOut { id, .. } => format!("`au-host wait {id}` waits on, `au-host cancel {id}` stops it"),
+        Error::Failed(failure) if failure.is_of_quota() => {
+            "wait for the next day (UTC), or ask the host's operator for more".into()
+        }
         Error::Failed(failure) => failed(failure.kind, &of("logs")),
         Error::Cancelled { .. } => "run it again if it was a mistake".into(),
         Error::StorageFull { .. } => "make room: `au-host cleanup --older-than 7d`, or another --data".into(),

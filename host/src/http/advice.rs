@@ -30,6 +30,9 @@ pub(super) fn advice(error: &Error) -> &'static str {
         }
         Error::Finished(_) => "GET /v1/jobs/{id} shows how it ended",
         Error::WaitTimedOut { .. } => "ask again; the job goes on",
+        Error::Failed(failure) if failure.is_of_quota() => {
+            "wait for the next day (UTC), or ask the host's operator for more"
+        }
         Error::Failed(failure) => failed(failure.kind),
         Error::Cancelled { .. } => "POST /v1/jobs/{id}/retry runs it again",
         Error::StorageFull { .. } => "remove jobs or modules, or ask the host's operator for room",

@@ -137,6 +137,8 @@ async fn fuel_is_metered_and_when_it_is_used_up_jobs_wait_for_the_next_day() {
     .await;
     assert_eq!(failed["failure"]["kind"], "out-of-fuel", "{failed}");
     assert!(failed["failure"]["message"].as_str().unwrap().contains("its fuel_per_day"), "{failed}");
+    let output = served.as_who(&own, Method::GET, &format!("/v1/jobs/{spin}/output"), "").await;
+    assert!(problem(output, 422, "failed")["try"].as_str().unwrap().contains("next day"));
     assert!(usage(&served, &own).await["fuel_today"].as_u64().unwrap() >= 2_000_000);
     refused(submit(&served, &own, "echo").await, "fuel_per_day");
     refused(call(&served, &own, "echo").await, "fuel_per_day");
