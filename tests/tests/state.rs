@@ -90,7 +90,8 @@ fn hold(before: &Job, step: Step, after: &Job, now: Timestamp, workers: &[Worker
         Step::Cancel | Step::Wait { .. } => {}
     }
     if new.status().is_finished() {
-        prop_assert_eq!(new.finished(), Some(now), "it finished when it did");
+        let at = old.started.map_or(now, |started| now.max(started));
+        prop_assert_eq!(new.finished(), Some(at), "it finished when it did, and not before it began");
         prop_assert!(new.started.is_none_or(|started| started <= now), "and not before it started");
     }
     prop_assert_eq!(after.summary().status, new.status(), "a summary says the same");

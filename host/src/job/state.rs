@@ -176,8 +176,9 @@ impl State {
     }
 
     fn without_worker(&self, spec: &Spec, worker: WorkerId, now: Timestamp) -> Self {
+        let at = self.not_before_its_start(now);
         if let Some(cancel) = &self.cancel {
-            return self.next(Phase::Cancelled { reason: cancel.reason.clone(), at: now });
+            return self.next(Phase::Cancelled { reason: cancel.reason.clone(), at });
         }
         let retry = &spec.options.retry;
         if self.attempt < retry.attempts && retry.applies_to(FailureKind::Lost) {
@@ -186,7 +187,7 @@ impl State {
         let attempts =
             if self.attempt == 1 { "its one attempt".into() } else { format!("each of its {} attempts", self.attempt) };
         let message = format!("the worker died during {attempts}");
-        self.next(Phase::Failed { failure: Failure::new(FailureKind::Lost, message), at: now })
+        self.next(Phase::Failed { failure: Failure::new(FailureKind::Lost, message), at })
     }
 
     /// Notes how far the attempt is.
@@ -258,14 +259,20 @@ impl State {
     }
 
     fn settled(&self, spec: &Spec, outcome: Outcome, now: Timestamp) -> Phase {
+        let at = self.not_before_its_start(now);
         match (outcome, &self.cancel) {
-            (_, Some(cancel)) => Phase::Cancelled { reason: cancel.reason.clone(), at: now },
-            (Ok(output), None) => Phase::Completed { output, at: now },
+            (_, Some(cancel)) => Phase::Cancelled { reason: cancel.reason.clone(), at },
+            (Ok(output), None) => Phase::Completed { output, at },
             (Err(failure), None) => match spec.options.retry.after(failure.kind, self.attempt, spec.id) {
                 Some(delay) => Phase::Pending { run_at: now.plus(delay) },
-                None => Phase::Failed { failure, at: now },
+                None => Phase::Failed { failure, at },
             },
         }
+    }
+
+    /// A clock may be set back while a job runs, or another host's be behind: nothing ends before it began.
+    fn not_before_its_start(&self, now: Timestamp) -> Timestamp {
+        self.started.map_or(now, |started| now.max(started))
     }
 
     /// Notes how the attempt of the state before has ended; not of the only one there was, of which all else tells.
