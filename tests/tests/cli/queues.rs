@@ -46,8 +46,9 @@ fn jobs_of_a_paused_queue_wait_until_it_is_resumed_and_others_do_not() {
 
 #[test]
 fn of_a_job_whose_queue_or_function_is_paused_status_and_wait_say_that_and_how_it_goes_on() {
-    let folder = Folder::filled();
     for pauses in [["queue", "pause", "later"], ["function", "pause", "guest/echo"]] {
+        // One of its own: a worker that is there already hears of a pause within seconds.
+        let folder = Folder::filled();
         folder.run(pauses).succeeded();
         let id = folder.run(["submit", "guest", "echo", "1", "--queue", "later"]).succeeded().line();
         let resumes = format!("is paused: `au-host {} resume {}` goes on with it", pauses[0], pauses[2]);
