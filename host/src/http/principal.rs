@@ -5,8 +5,9 @@ use axum::http::request::Parts;
 
 use super::app::App;
 use super::auth;
-use super::problem::Result;
-use crate::error::Error;
+use super::problem::{Problem, Result};
+use super::query::Query;
+use crate::error::{Error, Misuse};
 use crate::handle::Handle;
 use crate::id::JobId;
 use crate::job::Summary;
@@ -31,6 +32,16 @@ pub(super) async fn establish(app: &App, parts: &Parts) -> Result<Caller> {
 }
 
 impl Caller {
+    /// The tenant that a query means by `tenant=`: for one that belongs to none, whichever it names, and else its own, which is all it
+    /// may name; `why` says so.
+    pub(super) fn tenant(&self, query: &mut Query, why: &str) -> Result<Option<String>> {
+        let asked = query.text("tenant")?;
+        if self.principal.is_some() && asked.is_some() && asked != self.principal {
+            return Err(Problem(Error::request(Misuse::Forbidden, why)));
+        }
+        Ok(asked.or_else(|| self.principal.clone()))
+    }
+
     /// Whether it may know of this job.
     pub(super) fn owns(&self, job: &Summary) -> bool {
         self.principal.is_none() || self.principal == job.options.principal

@@ -15,12 +15,13 @@ use super::principal::Caller;
 use super::problem::Result;
 use super::query::{Query, bad};
 use super::submit::accepted;
-use super::tokens::refused;
 use super::webhooks::Whose;
 use super::{body, options};
 use crate::clock::Clock;
 use crate::request::Request;
 use crate::schedule::{Cron, Schedule, ScheduleInfo, Schedules};
+
+const OWN: &str = "a tenant has to do with its own schedules only";
 
 /// All schedules of a tenant.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -35,7 +36,7 @@ pub(super) struct All {
     params(("tenant" = Option<String>, Query, description = "of this tenant only")),
     responses((status = 200, description = "all of them", body = All), super::openapi::Refusals))]
 pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Query) -> Result {
-    let tenant = tenant(&caller, &mut query)?;
+    let tenant = caller.tenant(&mut query, OWN)?;
     query.end()?;
     let schedules = match tenant {
         None => app.host().all_schedules().await?,
@@ -164,18 +165,9 @@ pub(super) async fn run(
     Ok(accepted(&handle.metadata().await?))
 }
 
-/// The tenant whose schedules are meant: the caller's own, or for one that belongs to none, the one that `tenant=` names.
-fn tenant(caller: &Caller, query: &mut Query) -> Result<Option<String>> {
-    let asked = query.text("tenant")?;
-    if caller.principal.is_some() && asked.is_some() && asked != caller.principal {
-        return Err(refused("a tenant has to do with its own schedules only"));
-    }
-    Ok(asked.or_else(|| caller.principal.clone()))
-}
-
 /// The schedules among which one is named.
 fn one(app: &App, caller: &Caller, mut query: Query) -> Result<Schedules> {
-    let tenant = tenant(caller, &mut query)?;
+    let tenant = caller.tenant(&mut query, OWN)?;
     query.end()?;
     Ok(app.host().schedules(tenant.as_deref()))
 }

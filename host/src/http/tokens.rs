@@ -105,6 +105,6 @@ pub(super) fn for_the_known(caller: &Caller, why: &str) -> Result<()> {
     if caller.token.is_some() { Ok(()) } else { Err(refused(why)) }
 }
 
-pub(super) fn refused(why: &str) -> Problem {
+fn refused(why: &str) -> Problem {
     Problem(Error::request(Misuse::Forbidden, why))
 }

@@ -9,7 +9,7 @@ use super::app::App;
 use super::principal::Caller;
 use super::problem::Result;
 use super::query::Query;
-use super::tokens::{for_the_known, refused};
+use super::tokens::for_the_known;
 
 /// What the webhooks of a tenant's jobs are signed with.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -44,16 +44,12 @@ pub(super) async fn rotate(State(app): State<App>, caller: Caller, query: Query)
 }
 
 async fn answer(app: &App, caller: &Caller, mut query: Query, rotate: bool) -> Result {
-    let asked = query.text("tenant")?;
+    let tenant = caller.tenant(&mut query, "a tenant is told its own secret only")?;
     query.end()?;
     for_the_known(
         caller,
         "this host asks for no tokens, so its secrets are told only where it runs, by `au-host webhook secret`",
     )?;
-    if caller.principal.is_some() && asked.is_some() && asked != caller.principal {
-        return Err(refused("a tenant is told its own secret only"));
-    }
-    let tenant = asked.or_else(|| caller.principal.clone());
     let secret = secret(app, tenant.as_deref(), rotate).await?;
     Ok(Json(Signed { tenant, secret }).into_response())
 }
